@@ -1,0 +1,74 @@
+# Thin names for commands that can be typed without make; `make help` shows them.
+
+STAGE ?= local
+PYTHON ?= python3
+# More arguments for ansible-playbook, such as ARGS="--check --diff".
+ARGS ?=
+
+BIN := .venv/bin
+PLAYBOOK = $(BIN)/ansible-playbook -i inventories/$(STAGE)
+BARE = ANSIBLE_STDOUT_CALLBACK=modelhost.sagemaker.bare $(PLAYBOOK)
+
+.DEFAULT_GOAL := help
+.PHONY: help deploy teardown new_stage url env stop test test-unit test-integration test-molecule lint clean
+
+help:  ## Show this list
+	@printf 'make TARGET [STAGE=local] [ARGS="…"]\n\n'
+	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+	@printf '\nStages: %s\n' "$$(ls inventories | tr '\n' ' ')"
+
+deploy: .venv/.ready  ## Deploy the stage and print its URL
+	@$(PLAYBOOK) deploy.yml $(ARGS)
+
+teardown: .venv/.ready  ## Remove everything the stage made
+	@$(PLAYBOOK) teardown.yml $(ARGS)
+
+new_stage: .venv/.ready  ## Ask what makes a stage and write its inventory
+	@$(BIN)/ansible-playbook new_stage.yml $(ARGS)
+
+url: .venv/.ready  ## Print the stage's URL alone
+	@$(BARE) url.yml $(ARGS)
+
+env: .venv/.ready  ## Print what points boto3 and aws at a local stage: eval "$$(make env)"
+	@$(BARE) env.yml $(ARGS)
+
+stop: .venv/.ready  ## Stop the local cloud of the stage and keep its state
+	@$(PLAYBOOK) stop.yml $(ARGS)
+
+test: test-unit test-integration test-molecule  ## Run the tests (no Docker, no AWS account)
+
+test-unit: .venv/.dev  ## Run the tests of what decides
+	@$(BIN)/pytest tests/unit $(ARGS)
+
+test-integration: .venv/.dev  ## Run the tests that deploy to local clouds of their own
+	@$(BIN)/pytest tests/integration $(ARGS)
+
+test-molecule: .venv/.dev  ## Run the local inventory from deploy to teardown
+	@cd extensions && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/molecule test --scenario-name local
+
+lint: .venv/.dev  ## Run ansible-lint, yamllint, ruff, mypy and the documentation's own linters
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --skip-rstcheck .
+	@$(BIN)/antsibull-changelog lint
+
+clean:  ## Remove the virtual environment and build output, not the local stages
+	rm -rf .venv build
+
+.venv/.ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 or newer is needed: apt install python3, or name another with make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "python3-venv is missing: apt install python3-venv"; exit 1; }
+	@echo "Setting up .venv: Ansible, boto3 and Docker's SDK (once, about a minute)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.dev: .venv/.ready requirements-dev.txt files/local_cloud/requirements.txt files/docker/requirements-compiled.txt
+	@echo "Setting up .venv for tests: pytest, molecule and the linters (once, about a minute)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
