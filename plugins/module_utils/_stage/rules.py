@@ -1,0 +1,178 @@
+# Copyright (c) 2026, modelhost contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What AWS would refuse about a stage's settings, said before AWS is asked.
+
+Each rule takes the settings (key -> value of the documented type; a key may be missing) and yields findings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker import validate
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One mistake: the key, its value (None where there is none to show), and a sentence that says what is allowed.
+
+    ``within`` is the place inside the value, such as ``.NAME`` for an entry of a map.
+    """
+
+    key: str
+    value: Any
+    problem: str
+    within: str = ""
+
+
+# An S3 bucket name has at most 63 characters, and ours is <project>-<stage>-<12-digit account>-<region>;
+# the longest region names have 14 characters.
+PREFIX_MAX = 63 - 1 - 12 - 1 - 14
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_ACCOUNT = re.compile(r"\d{12}")
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def name_problem(what: str, name: str) -> str:
+    """What is wrong with a project's or a stage's name; empty where nothing is.
+
+    SageMaker takes no underscore, ECR and S3 take no capitals, so what is left is what all of them take.
+    """
+    if _NAME.fullmatch(name):
+        return ""
+    return f"{what} may hold lower-case letters, digits and single hyphens between them, and nothing else."
+
+
+def names(settings: Settings) -> Iterator[Finding]:
+    """Project and stage give every name on AWS."""
+    project, stage = settings.get("stage_project"), settings.get("stage_name")
+    well_formed = True
+    for key, what, value in (("stage_project", "a project's name", project), ("stage_name", "a stage's name", stage)):
+        if value is None:
+            continue
+        problem = name_problem(what, value)
+        if problem:
+            well_formed = False
+            if key == "stage_name":
+                problem += " It is the name of the inventory's directory: rename that."
+            yield Finding(key, value, problem)
+    if well_formed and project and stage and len(f"{project}-{stage}") > PREFIX_MAX:
+        yield Finding(
+            "stage_name",
+            stage,
+            f"'{project}-{stage}' has {len(project) + 1 + len(stage)} characters; together with account and region in a "
+            f"bucket's name AWS leaves room for {PREFIX_MAX}. Shorten stage_project or the inventory directory's name.",
+        )
+
+
+def account_and_region(settings: Settings) -> Iterator[Finding]:
+    """An account has 12 digits; a region looks like eu-central-1."""
+    account, region = settings.get("stage_account_id"), settings.get("stage_region")
+    if account and not _ACCOUNT.fullmatch(account):
+        yield Finding("stage_account_id", account, "an AWS account is 12 digits in quotes, or empty for any account.")
+    if region is not None and not _REGION.fullmatch(region):
+        yield Finding("stage_region", region, "a region is written like us-east-1 or eu-central-1.")
+
+
+def tags(settings: Settings) -> Iterator[Finding]:
+    """What SageMaker takes as tags, which is the strictest of the services; two keys are this project's own."""
+    wanted = settings.get("stage_extra_tags") or {}
+    yield from _said("stage_extra_tags", validate.tags(wanted, "stage_extra_tags"))
+    for key in ("modelhost:project", "modelhost:stage"):
+        if key in wanted:
+            yield Finding("stage_extra_tags", key, "this key is the project's own; choose another.")
+
+
+def model_source(settings: Settings) -> Iterator[Finding]:
+    """A model comes from S3, from the hub, or is the bundled one: never from two places."""
+    s3_path, hub_id = settings.get("model_serving_model_s3_path"), settings.get("model_serving_model_id")
+    if s3_path and hub_id:
+        yield Finding(
+            "model_serving_model_s3_path",
+            s3_path,
+            f"model_serving_model_id is set too ({hub_id!r}). Set one of the two; with neither, the demonstration model is served.",
+        )
+    yield from _said("model_serving_model_s3_path", validate.model_data_url(s3_path, "model_serving_model_s3_path"))
+    if hub_id and not _HUB_ID.fullmatch(hub_id):
+        yield Finding("model_serving_model_id", hub_id, "a model on the hub is named like distilbert/distilbert-base-uncased.")
+
+
+def serverless(settings: Settings) -> Iterator[Finding]:
+    """ProductionVariantServerlessConfig: MaxConcurrency 1 to 200. (The memory sizes are choices of the argument spec.)"""
+    yield from _in_range(settings, "model_serving_serverless_max_concurrency", 1, validate.MAX_SERVERLESS_CONCURRENCY)
+
+
+def instance(settings: Settings) -> Iterator[Finding]:
+    """An instance endpoint needs a type of the ml family and at least one instance."""
+    kind = settings.get("model_serving_instance_type")
+    if settings.get("model_serving_endpoint_type") == "instance" and not kind:
+        yield Finding(
+            "model_serving_instance_type",
+            kind,
+            "model_serving_endpoint_type is instance, so an instance type is needed, like ml.m5.large.",
+        )
+    if kind:
+        sentences = validate.instance({"instance_type": kind}, "model_serving_instance_type")
+        yield from (Finding("model_serving_instance_type", None, sentence.split(": ", 1)[1]) for sentence in sentences)
+    yield from _in_range(settings, "model_serving_instance_count", 1, 10_000)
+
+
+def generations(settings: Settings) -> Iterator[Finding]:
+    """How many generations are kept next to the live one."""
+    keep = settings.get("model_serving_keep_generations")
+    yield from _said("model_serving_keep_generations", validate.keep_generations(keep, "model_serving_keep_generations"))
+
+
+def environment(settings: Settings) -> Iterator[Finding]:
+    """What a Model's environment may hold; it is readable by everybody who may describe the Model."""
+    wanted = settings.get("model_serving_environment")
+    yield from _said("model_serving_environment", validate.environment(wanted, "model_serving_environment"))
+
+
+def limits(settings: Settings) -> Iterator[Finding]:
+    """Ports a person may open; API Gateway ends a request after 30 s; Lambda takes 128 to 10,240 MB."""
+    for key, low, high in (
+        ("local_cloud_port", 1024, 65535),
+        ("image_untagged_days", 1, 3650),
+        ("model_serving_wait_timeout", 1, 14400),
+        ("demo_api_max_inputs", 1, 10_000),
+        ("demo_api_max_input_characters", 1, 1_000_000),
+        ("demo_api_lambda_timeout_seconds", 5, 29),
+        ("demo_api_lambda_memory_size_mb", 128, 10_240),
+        ("demo_api_throttle_burst", 1, 5000),
+    ):
+        yield from _in_range(settings, key, low, high)
+
+
+def _in_range(settings: Settings, key: str, low: int, high: int) -> Iterator[Finding]:
+    value = settings.get(key)
+    if value is not None and not low <= value <= high:
+        yield Finding(key, value, f"allowed: {low} to {high}.")
+
+
+def _said(key: str, sentences: list[str]) -> Iterator[Finding]:
+    """Turns the validators' "where: what" into findings."""
+    for sentence in sentences:
+        where, problem = sentence.split(": ", 1)
+        yield Finding(key, None, problem, within=where.removeprefix(key))
+
+
+RULES: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    names,
+    account_and_region,
+    tags,
+    model_source,
+    serverless,
+    instance,
+    generations,
+    environment,
+    limits,
+)
