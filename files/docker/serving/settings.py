@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the environment says. Read once, at start; the table for people is in README.md beside this package."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.errors import SettingsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to serve, from the environment.
+
+    The SAGEMAKER_* names are SageMaker's own and the HF_* names those of the Hugging Face containers, so that an
+    environment written for them is understood here.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    model_dir: Path = Path("/opt/ml/model")
+    task: str = "text-classification"
+    model_id: str | None = None
+    model_revision: str = "main"
+    max_payload_bytes: int = 6 * 1024 * 1024
+    max_inputs: int = 1024
+    max_batch_size: int = 32
+    max_length: int | None = None
+    queue_size: int = 64
+    request_timeout: float = 60.0
+    threads: int = 1
+    log_level: str = "info"
+    unknown: tuple[str, ...] = ()
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the environment.
+
+        Raises:
+            SettingsError: with one sentence for each value that cannot be used, all of them at once.
+        """
+        read = _Reader(environ)
+        settings = cls(
+            host=read.text("SERVING_HOST", cls.host),
+            # Port 0 lets the system choose a free one; the "listening" line of the log names it.
+            port=read.whole("SAGEMAKER_BIND_TO_PORT", cls.port, 0, 65535),
+            model_dir=Path(read.text("SAGEMAKER_BASE_DIR", "/opt/ml")) / "model",
+            task=read.text("HF_TASK", cls.task),
+            model_id=read.text("HF_MODEL_ID", "") or None,
+            model_revision=read.text("HF_MODEL_REVISION", cls.model_revision),
+            max_payload_bytes=int(read.number("SERVING_MAX_PAYLOAD_MB", 6, 0.001, 100) * 1024 * 1024),
+            max_inputs=read.whole("SERVING_MAX_INPUTS", cls.max_inputs, 1, 1_000_000),
+            max_batch_size=read.whole("SERVING_MAX_BATCH_SIZE", cls.max_batch_size, 1, 1024),
+            max_length=read.whole("SERVING_MAX_LENGTH", 0, 8, 1_000_000) or None,
+            queue_size=read.whole("SERVING_QUEUE_SIZE", cls.queue_size, 1, 10_000),
+            request_timeout=read.number("SERVING_REQUEST_TIMEOUT", cls.request_timeout, 0.1, 3600),
+            threads=read.whole("SERVING_THREADS", 0, 1, 1024) or usable_cpus(),
+            log_level=read.choice("SERVING_LOG_LEVEL", cls.log_level, ("debug", "info", "warning", "error")),
+            unknown=read.unknown(),
+        )
+        if read.problems:
+            raise SettingsError(read.problems)
+        return settings
+
+
+class _Reader:
+    """Takes values out of an environment, and collects a sentence for each that does not fit.
+
+    A variable that is set to nothing counts as not set: that is how a template leaves one out.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._names: list[str] = []
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        self._names.append(name)
+        return self._environ.get(name, "").strip() or default
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        raw = self.text(name, "")
+        if not raw:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            self.problems.append(f"{name} is {raw!r}; it must be a number from {low:g} to {high:g}.")
+            return default
+        return value
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        raw = self.text(name, "")
+        if not raw:
+            return default
+        # isdecimal() alone takes digits of other scripts, and int() takes underscores.
+        if not (raw.isascii() and raw.isdecimal() and len(raw) < 10 and low <= int(raw) <= high):
+            self.problems.append(f"{name} is {raw!r}; it must be a whole number from {low} to {high}.")
+            return default
+        return int(raw)
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name, default).lower()
+        if value not in choices:
+            self.problems.append(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
+            return default
+        return value
+
+    def unknown(self) -> tuple[str, ...]:
+        """One sentence for each SERVING_* variable that means nothing here: most often a typing slip."""
+        sentences = []
+        for name in sorted(self._environ):
+            if name.startswith("SERVING_") and name not in self._names:
+                near = difflib.get_close_matches(name, self._names, n=1, cutoff=0.8)
+                sentences.append(f"{name} is not a setting{f'; did you mean {near[0]}?' if near else '.'}")
+        return tuple(sentences)
+
+
+def usable_cpus() -> int:
+    """How many processors this process may use: its affinity, and the container's quota where there is one.
+
+    Inference libraries count the machine's processors; inside a quota that means threads that wait for each other.
+    """
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    try:
+        # cgroup v2: "<quota> <period>" in microseconds, or "max <period>".
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        cpus = min(cpus, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, cpus)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The build context: what goes into the image and how it is started."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from serving_process import CONTEXT, ServerProcess
+
+COMPILED = CONTEXT / "requirements-compiled.txt"
+TRANSFORMERS = CONTEXT / "requirements-transformers.txt"
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("path", [COMPILED, TRANSFORMERS], ids=["compiled", "transformers"])
+def test_every_requirement_is_pinned_exactly(path: Path) -> None:
+    requirements = [line for line in lines_of(path) if line and not line.startswith(("#", "-r "))]
+    assert requirements
+    for requirement in requirements:
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9.]*", requirement), requirement
+
+
+def test_the_compiled_image_holds_neither_torch_nor_transformers() -> None:
+    names = {line.partition("==")[0].lower() for line in lines_of(COMPILED)}
+    assert names.isdisjoint({"torch", "transformers", "safetensors"})
+    assert {"onnxruntime", "tokenizers", "uvicorn"} <= names
+
+
+def test_the_transformers_image_serves_graphs_too() -> None:
+    assert "-r requirements-compiled.txt" in lines_of(TRANSFORMERS)
+
+
+def test_the_context_is_a_list_of_what_is_needed() -> None:
+    lines = [line for line in lines_of(CONTEXT / ".dockerignore") if not line.startswith("#")]
+    assert lines == ["*", "!serve", "!serving", "!requirements-*.txt", "**/__pycache__", "**/*.pyc"]
+
+
+def test_serve_is_executable_and_starts_the_server(tmp_path: Path) -> None:
+    serve = CONTEXT / "serve"
+    assert os.access(serve, os.X_OK)
+    environment = {
+        "PYTHONPATH": str(CONTEXT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SAGEMAKER_BIND_TO_PORT": "0",
+        "SAGEMAKER_BASE_DIR": str(tmp_path),
+    }
+    done = subprocess.run([sys.executable, str(serve)], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "model_load_failed" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_readme_has_a_row_for_each_setting() -> None:
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (CONTEXT / "README.md").read_text(encoding="utf-8"), re.M))
+    read = set(re.findall(r'"((?:SERVING|SAGEMAKER|HF)_[A-Z_]+)"', (CONTEXT / "serving" / "settings.py").read_text()))
+    assert documented == read
+
+
+def test_the_handler_in_the_readme_works(
+    tmp_path: Path, start: Callable[..., ServerProcess], context_with_handler: Callable[[str], Path]
+) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (CONTEXT / "README.md").read_text(encoding="utf-8"), re.S)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "words.txt").write_text("good\nlove\n", encoding="utf-8")
+    server = start(tmp_path, context=context_with_handler(example)).ready()
+    assert server.invoke({"inputs": ["all is good", "good love", ""]}).predictions == [1, 2, 0]
+    assert server.invoke({"inputs": "a"}).error["message"] == "inputs must be a list of texts."
+
+
+def test_the_image_is_started_as_sagemaker_does() -> None:
+    dockerfile = (CONTEXT / "Dockerfile.serve").read_text(encoding="utf-8")
+    assert "LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true" in dockerfile
+    assert "SERVING_HOST=0.0.0.0" in dockerfile
+    assert 'CMD ["serve"]' in dockerfile
+    assert not re.search(r"^USER ", dockerfile, re.M)
