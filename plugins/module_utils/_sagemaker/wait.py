@@ -1,0 +1,114 @@
+# Copyright (c) 2026, modelhost contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Passes until nothing is pending: the one loop of the module and of the action plugin.
+
+A pass reads, plans and executes up to a step that has to be waited for. The module makes passes by calling functions,
+the action plugin by running the module; how an endpoint is looked at and how progress is told differ in the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .state import TRANSITIONAL
+from .steps import plan_text
+
+
+@dataclass(frozen=True)
+class Sight:
+    """An endpoint as a poll sees it. C(status) is empty once it is gone."""
+
+    status: str = ""
+    config_name: str = ""
+    modified: str = ""
+    failure_reason: str = ""
+
+    def settled(self, seen: str = "") -> bool:
+        """Whether nothing moves. A sight no newer than C(seen) is older than our own call and says nothing."""
+        return not self.status or (self.status not in TRANSITIONAL and not (seen and self.modified <= seen))
+
+
+class Driver(Protocol):
+    """How passes are made. Results are the module's own: C(failed), C(pending), C(submitted), C(plan), …"""
+
+    def run_pass(self, *, submitted: bool) -> dict[str, Any]:
+        """Make one pass; C(submitted) says that an earlier pass of this run has submitted what is wanted."""
+
+    def look(self) -> Sight:
+        """Look at the endpoint once."""
+
+    def report(self, status: str, waited: float) -> None:
+        """Tell of progress after each look; C(waited) in seconds."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait in all and how often to look, in seconds."""
+
+    timeout: float
+    interval: float
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+def converge(driver: Driver, patience: Patience) -> dict[str, Any]:
+    """Make passes until one ends with nothing pending; return their results as one.
+
+    A failed pass ends the run, and so does running out of time: the result then is C(failed) with a C(msg).
+    """
+    start = patience.now()
+    result = driver.run_pass(submitted=False)
+    while result.get("pending") and not result.get("failed"):
+        in_time = patience.now() - start < patience.timeout
+        sight = _settled_sight(driver, patience, start, result["pending"]) if in_time else None
+        if sight is None:
+            return {**result, "failed": True, "msg": _late(result["pending"], patience)}
+        result = merged(result, driver.run_pass(submitted=bool(result.get("submitted"))))
+    return result
+
+
+def _settled_sight(driver: Driver, patience: Patience, start: float, pending: Mapping[str, Any]) -> Sight | None:
+    """Look until the endpoint is settled; None once time has run out.
+
+    The first look comes after one interval: nothing settles at once, and a pass that SageMaker turned away because
+    somebody else was faster must not be repeated in a hurry.
+    """
+    while True:
+        patience.sleep(patience.interval)
+        sight = driver.look()
+        waited = patience.now() - start
+        driver.report(sight.status or "deleted", waited)
+        if sight.settled(pending.get("seen", "")):
+            return sight
+        if waited >= patience.timeout:
+            return None
+
+
+def _late(pending: Mapping[str, Any], patience: Patience) -> str:
+    return (
+        f"Gave up after {patience.timeout:.0f} seconds of waiting until {pending['what']}. SageMaker goes on by "
+        "itself: run again to take up the wait, with a longer wait_timeout if this is usual for the model."
+    )
+
+
+def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two passes' results as one: all that was planned, what was before the first, what is after the last."""
+    plan = [*first.get("plan", []), *(line for line in second.get("plan", []) if line not in first.get("plan", []))]
+    diff = {**second.get("diff", {}), **{key: first["diff"][key] for key in ("before",) if "diff" in first}}
+    if plan and diff:
+        diff["prepared"] = plan_text(plan)
+    warnings = [*first.get("warnings", []), *second.get("warnings", [])]
+    return {
+        **first,
+        **second,
+        "changed": bool(first.get("changed") or second.get("changed")),
+        "submitted": bool(first.get("submitted") or second.get("submitted")),
+        "plan": plan,
+        **({"diff": diff} if diff else {}),
+        **({"warnings": list(dict.fromkeys(warnings))} if warnings else {}),
+    }
