@@ -10,7 +10,7 @@ PLAYBOOK = $(BIN)/ansible-playbook -i inventories/$(STAGE)
 BARE = ANSIBLE_STDOUT_CALLBACK=modelhost.sagemaker.bare $(PLAYBOOK)
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy teardown new_stage url env stop test test-unit test-integration test-molecule lint clean
+.PHONY: help deploy teardown new_stage url env stop test test-unit test-integration test-molecule test-container test-torch lint clean
 
 help:  ## Show this list
 	@printf 'make TARGET [STAGE=local] [ARGS="…"]\n\n'
@@ -38,13 +38,21 @@ stop: .venv/.ready  ## Stop the local cloud of the stage and keep its state
 test: test-unit test-integration test-molecule  ## Run the tests (no Docker, no AWS account)
 
 test-unit: .venv/.dev  ## Run the tests of what decides
-	@$(BIN)/pytest tests/unit $(ARGS)
+	@$(BIN)/pytest -m "not torch and not docker" tests/unit $(ARGS)
 
 test-integration: .venv/.dev  ## Run the tests that deploy to local clouds of their own
-	@$(BIN)/pytest tests/integration $(ARGS)
+	@$(BIN)/pytest -m "not docker" tests/integration $(ARGS)
 
 test-molecule: .venv/.dev  ## Run the local inventory from deploy to teardown
-	@cd extensions && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/molecule test --scenario-name local
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --scenario-name local
+
+test-container: .venv/.dev  ## Build the image with Docker and run it behind the local cloud
+	@$(BIN)/python -c 'import docker; docker.from_env().ping()' 2>/dev/null \
+	  || { echo "No Docker engine answers. Start one, or point DOCKER_HOST at one."; exit 1; }
+	@$(BIN)/pytest -m docker tests $(ARGS)
+
+test-torch: .venv-torch/.ready  ## Compare the transformers runtime with transformers itself (installs torch)
+	@.venv-torch/bin/pytest -m torch tests/unit/serving $(ARGS)
 
 lint: .venv/.dev  ## Run ansible-lint, yamllint, ruff, mypy and the documentation's own linters
 	@$(BIN)/yamllint --strict .
@@ -52,11 +60,12 @@ lint: .venv/.dev  ## Run ansible-lint, yamllint, ruff, mypy and the documentatio
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --skip-rstcheck .
+	@# Without the ceiling it takes the collections inside .venv for files of this repository that git ignores.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" GIT_CEILING_DIRECTORIES="$(CURDIR)" $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --skip-rstcheck .
 	@$(BIN)/antsibull-changelog lint
 
 clean:  ## Remove the virtual environment and build output, not the local stages
-	rm -rf .venv build
+	rm -rf .venv .venv-torch build
 
 .venv/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -71,4 +80,10 @@ clean:  ## Remove the virtual environment and build output, not the local stages
 .venv/.dev: .venv/.ready requirements-dev.txt files/local_cloud/requirements.txt files/docker/requirements-compiled.txt
 	@echo "Setting up .venv for tests: pytest, molecule and the linters (once, about a minute)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv-torch/.ready: .venv/.ready files/docker/requirements-transformers.txt files/docker/requirements-compiled.txt
+	@echo "Setting up .venv-torch: transformers and torch (once, some minutes)"
+	@$(PYTHON) -m venv --clear .venv-torch
+	@.venv-torch/bin/pip install --quiet --disable-pip-version-check -r files/docker/requirements-transformers.txt pytest==9.2.0 onnx==1.23.2
 	@touch $@

@@ -12,9 +12,12 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage import settings as stage_settings
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.questions import Question, next_question
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.questions import (
+    Question,
+    next_question,
+    problems_so_far,
+)
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.rules import Finding
 
 try:
@@ -34,7 +37,10 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
-            argument_spec={"inventories": {"type": "path", "required": True}, "project": {"type": "str", "required": True}}
+            argument_spec={
+                "inventories": {"type": "path", "required": True},
+                "project": {"type": "str", "required": True},
+            }
         )
         self._inventories = Path(arguments["inventories"])
         self._options = stage_settings.all_options()
@@ -55,7 +61,7 @@ class ActionModule(ActionBase):
         if unused:
             return {
                 "failed": True,
-                "msg": f"Nothing was written: {', '.join(unused)} means nothing for such a stage, given the other answers.",
+                "msg": f"Nothing was written: {', '.join(unused)} means nothing to a stage with the other answers.",
             }
         del answers["stage_project"]
         return {"changed": False, "answers": answers}
@@ -77,13 +83,17 @@ class ActionModule(ActionBase):
                 display.display(f"  {finding.problem}", color="red")
 
     def _check(self, key: str, value: Any, answers: dict[str, Any]) -> tuple[Any, list[Finding]]:
-        typed, findings = stage_settings.check_typed({**answers, key: value}, self._options)
+        so_far = {**answers, key: value}
+        typed, found = stage_settings.check_typed(so_far, self._options)
+        findings = problems_so_far(found, so_far)
         if key == "stage_name" and not findings:
             if not value:
                 findings = [Finding(key, None, "a stage needs a name. Give it with -e stage_name=…")]
             elif (self._inventories / value).exists():
                 findings = [
-                    Finding(key, value, f"inventories/{value} is there already. Choose another name, or edit that stage.")
+                    Finding(
+                        key, value, f"inventories/{value} is there already. Choose another name, or edit that stage."
+                    )
                 ]
         return typed.get(key), findings
 

@@ -123,10 +123,11 @@ class _Driver:
     def _tell_plan(self, result: Mapping[str, Any]) -> None:
         if not self._action.tells_plan:
             return
-        for line in result.get("plan", []):
-            if line not in self._told:
-                self._told.add(line)
-                display.display(f"endpoint {self._arguments['name']}: {line}")
+        news = [line for line in result.get("plan", []) if line not in self._told]
+        self._told.update(news)
+        if news:
+            # One message, not one for each line: a Ctrl-C between two of them can leave ansible-core's queue locked.
+            display.display("\n".join(f"endpoint {self._arguments['name']}: {line}" for line in news))
 
 
 def connection_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, modelhost contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds where a stage's settings are written and has them checked; see the module of the same name for its documentation."""
+"""Finds where a stage's settings are written and has them checked. The module of the same name documents it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage import settings as stage_settings
 
 
@@ -55,7 +54,9 @@ class ActionModule(ActionBase):
         candidates: list[Path] = []
         for base in (project, Path(task_vars["inventory_dir"])):
             for kind in ("group_vars", "host_vars"):
-                candidates += sorted(path for path in (base / kind).rglob("*") if path.suffix in (".yml", ".yaml", ".json"))
+                candidates += sorted(
+                    path for path in (base / kind).rglob("*") if path.suffix in (".yml", ".yaml", ".json")
+                )
         for path in candidates:
             for key, line in self._keys_of(path).items():
                 sources[key] = stage_settings.Source(os.path.relpath(path.resolve()), line)

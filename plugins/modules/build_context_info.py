@@ -77,7 +77,6 @@ files:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.context import (
     ContextError,
     context_digest,

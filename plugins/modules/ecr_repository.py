@@ -91,7 +91,6 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils import _steps
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.repository import (
@@ -128,9 +127,7 @@ def main() -> None:
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Cannot read repository {params['name']}")
     diff = {"before": found.document() if found else {}, "after": wanted.document() if wanted else {}}
-    module.exit_json(
-        changed=bool(steps), plan=[step.sentence for step in steps], **({"diff": diff} if steps else {})
-    )
+    module.exit_json(changed=bool(steps), plan=[step.sentence for step in steps], **({"diff": diff} if steps else {}))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,6 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact import s3
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.archive import (
     ModelDirectoryError,

@@ -83,7 +83,6 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils import _steps
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact import s3
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.bucket import (
@@ -112,7 +111,7 @@ def main() -> None:
         refused = refusal(found, params["owner_tags"])
         if refused:
             module.fail_json(msg=refused)
-        steps = plan_present(wanted, found, module.region) if wanted else plan_absent(found)
+        steps = plan_present(wanted, found, client.meta.region_name) if wanted else plan_absent(found)
         if not module.check_mode:
             _steps.run(steps, lambda step, arguments: s3.call(client, step, arguments), (BotoCoreError, ClientError))
     except _steps.StepFailed as failure:
@@ -120,9 +119,7 @@ def main() -> None:
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Cannot read bucket {params['name']}")
     diff = {"before": found.document() if found else {}, "after": wanted.document() if wanted else {}}
-    module.exit_json(
-        changed=bool(steps), plan=[step.sentence for step in steps], **({"diff": diff} if steps else {})
-    )
+    module.exit_json(changed=bool(steps), plan=[step.sentence for step in steps], **({"diff": diff} if steps else {}))
 
 
 if __name__ == "__main__":

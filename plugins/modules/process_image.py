@@ -94,7 +94,6 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.context import ContextError, read_context
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci import process_image

@@ -137,7 +137,6 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.resources import look_up
 
 _NAMES = (

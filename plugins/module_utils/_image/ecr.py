@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci import (
     MANIFEST_TYPE,
@@ -18,8 +17,8 @@ from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci imp
 )
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.repository import Repository
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.retention import EcrImage
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Step
+from botocore.exceptions import ClientError
 
 
 class RegistryError(Exception):
@@ -68,15 +67,13 @@ def add_tag(client: Any, repository: str, digest: str, tag: str) -> None:
     found = client.batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": digest}])["images"]
     if not found:
         raise RegistryError(f"{repository} holds no image {digest}.")
-    try:
+    with contextlib.suppress(client.exceptions.ImageAlreadyExistsException):
         client.put_image(
             repositoryName=repository,
             imageManifest=found[0]["imageManifest"],
             imageManifestMediaType=found[0].get("imageManifestMediaType", MANIFEST_TYPE),
             imageTag=tag,
         )
-    except client.exceptions.ImageAlreadyExistsException:
-        pass
 
 
 def delete(client: Any, repository: str, digests: list[str]) -> None:
@@ -98,7 +95,7 @@ def push_process_image(client: Any, repository: str, image: ProcessImage, tags: 
         if digest not in there:
             _upload(client, repository, digest, blob)
     for tag in tags:
-        try:
+        with contextlib.suppress(client.exceptions.ImageAlreadyExistsException):
             client.put_image(
                 repositoryName=repository,
                 imageManifest=image.manifest.decode(),
@@ -106,8 +103,6 @@ def push_process_image(client: Any, repository: str, image: ProcessImage, tags: 
                 imageTag=tag,
                 imageDigest=image.digest,
             )
-        except client.exceptions.ImageAlreadyExistsException:
-            continue
 
 
 def call(client: Any, step: Step, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -131,10 +126,8 @@ def _upload(client: Any, repository: str, digest: str, blob: bytes) -> None:
             partLastByte=start + len(part) - 1,
             layerPartBlob=part,
         )
-    try:
+    with contextlib.suppress(client.exceptions.LayerAlreadyExistsException):
         client.complete_layer_upload(repositoryName=repository, uploadId=upload["uploadId"], layerDigests=[digest])
-    except client.exceptions.LayerAlreadyExistsException:
-        return
 
 
 def _pages(client: Any, repository: str) -> Iterator[EcrImage]:

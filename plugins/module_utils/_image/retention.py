@@ -26,9 +26,9 @@ class Retention:
 
     def sentences(self) -> list[str]:
         """The plan for a person."""
-        return [f"tag image {digest} as {tag}, so that no lifecycle rule expires it" for digest, tag in self.protect] + [
-            f"delete image {digest}: no retained Model refers to it" for digest in self.delete
-        ]
+        return [
+            f"tag image {digest} as {tag}, so that no lifecycle rule expires it" for digest, tag in self.protect
+        ] + [f"delete image {digest}: no retained Model refers to it" for digest in self.delete]
 
 
 def protecting_tag(digest: str) -> str:

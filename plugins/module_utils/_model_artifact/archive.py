@@ -36,7 +36,7 @@ def model_files(root: Path) -> list[Path]:
 
 
 def content_digest(root: Path, files: list[Path]) -> str:
-    """32 hex digits over names and contents. Not over the archive: two zlib versions pack the same files differently."""
+    """32 hex digits over names and contents. Not over the archive: zlib versions pack differently."""
     content = [[path.as_posix(), hashlib.sha256((root / path).read_bytes()).hexdigest()] for path in files]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 

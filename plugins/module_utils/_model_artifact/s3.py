@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.bucket import (
     PUBLIC_ACCESS_BLOCK,
     Bucket,
 )
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Step
+from botocore.exceptions import ClientError
 
 
 def bucket(client: Any, name: str) -> Bucket | None:

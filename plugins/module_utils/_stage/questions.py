@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.rules import Finding
 
 Answers = Mapping[str, Any]
 
@@ -34,7 +36,12 @@ QUESTIONS = (
     Question("stage_name", "Name of the new stage (it becomes a directory in inventories)"),
     Question("local_cloud_enabled", "On an AWS emulated on this machine (yes), or on AWS itself (no)", "no"),
     Question("stage_region", "AWS region", "us-east-1", lambda a: not _local(a)),
-    Question("stage_account_id", "AWS account the stage belongs to, 12 digits, or nothing for any", "", lambda a: not _local(a)),
+    Question(
+        "stage_account_id",
+        "AWS account the stage belongs to, 12 digits, or nothing for any",
+        "",
+        lambda a: not _local(a),
+    ),
     Question("model_serving_model_s3_path", "Model artifact in S3 (s3://…/model.tar.gz), or nothing"),
     Question(
         "model_serving_model_id",
@@ -50,11 +57,18 @@ QUESTIONS = (
     ),
     Question("model_serving_task", "What the model does, in transformers' terms", "text-classification"),
     Question("model_serving_endpoint_type", "Kind of endpoint: serverless or instance", "serverless"),
-    Question("model_serving_serverless_memory_size_mb", "Memory in MB, 1024 to 6144 in steps of 1024", "4096", _serverless),
+    Question(
+        "model_serving_serverless_memory_size_mb", "Memory in MB, 1024 to 6144 in steps of 1024", "4096", _serverless
+    ),
     Question("model_serving_serverless_max_concurrency", "Requests it works on at once, 1 to 200", "2", _serverless),
     Question("model_serving_instance_type", "Instance type", "ml.m5.large", lambda a: not _serverless(a)),
     Question("model_serving_instance_count", "Number of instances", "1", lambda a: not _serverless(a)),
 )
+
+
+def problems_so_far(findings: Iterable[Finding], answers: Answers) -> list[Finding]:
+    """The findings about what is answered already. What a later question asks for may be missing until then."""
+    return [finding for finding in findings if finding.key in answers]
 
 
 def next_question(answers: Answers) -> Question | None:

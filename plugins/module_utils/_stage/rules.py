@@ -62,13 +62,13 @@ def names(settings: Settings) -> Iterator[Finding]:
         if problem:
             well_formed = False
             if key == "stage_name":
-                problem += " It is the name of the inventory's directory: rename that."
+                problem += " It is the name of the stage's directory in inventories."
             yield Finding(key, value, problem)
     if well_formed and project and stage and len(f"{project}-{stage}") > PREFIX_MAX:
         yield Finding(
             "stage_name",
             stage,
-            f"'{project}-{stage}' has {len(project) + 1 + len(stage)} characters; together with account and region in a "
+            f"'{project}-{stage}' has {len(project) + 1 + len(stage)} characters; with account and region in a "
             f"bucket's name AWS leaves room for {PREFIX_MAX}. Shorten stage_project or the inventory directory's name.",
         )
 
@@ -98,15 +98,17 @@ def model_source(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "model_serving_model_s3_path",
             s3_path,
-            f"model_serving_model_id is set too ({hub_id!r}). Set one of the two; with neither, the demonstration model is served.",
+            f"model_serving_model_id is set too ({hub_id!r}). Set one of the two, or neither.",
         )
     yield from _said("model_serving_model_s3_path", validate.model_data_url(s3_path, "model_serving_model_s3_path"))
     if hub_id and not _HUB_ID.fullmatch(hub_id):
-        yield Finding("model_serving_model_id", hub_id, "a model on the hub is named like distilbert/distilbert-base-uncased.")
+        yield Finding(
+            "model_serving_model_id", hub_id, "a model on the hub is named like distilbert/distilbert-base-uncased."
+        )
 
 
 def serverless(settings: Settings) -> Iterator[Finding]:
-    """ProductionVariantServerlessConfig: MaxConcurrency 1 to 200. (The memory sizes are choices of the argument spec.)"""
+    """ProductionVariantServerlessConfig: MaxConcurrency. (The memory sizes are choices of the argument spec.)"""
     yield from _in_range(settings, "model_serving_serverless_max_concurrency", 1, validate.MAX_SERVERLESS_CONCURRENCY)
 
 
@@ -128,7 +130,9 @@ def instance(settings: Settings) -> Iterator[Finding]:
 def generations(settings: Settings) -> Iterator[Finding]:
     """How many generations are kept next to the live one."""
     keep = settings.get("model_serving_keep_generations")
-    yield from _said("model_serving_keep_generations", validate.keep_generations(keep, "model_serving_keep_generations"))
+    yield from _said(
+        "model_serving_keep_generations", validate.keep_generations(keep, "model_serving_keep_generations")
+    )
 
 
 def environment(settings: Settings) -> Iterator[Finding]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.rules import RULES, Finding
 
 # What belongs to the documentation of an option and means nothing to the validator.
@@ -124,6 +123,8 @@ def _check_type(key: str, value: Any, option: Mapping[str, Any]) -> tuple[str, A
     if choices:
         return f"allowed: {', '.join(str(choice) for choice in choices)}.", None
     kind = option.get("type", "str")
+    if kind == "bool":
+        return "allowed: true or false.", None
     if kind in ("dict", "list"):
         return f"{'; '.join(result.error_messages)}.", None
     return f"it must be of type {kind}.", None

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.context import (
     ContextError,
     context_digest,

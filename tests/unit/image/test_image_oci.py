@@ -11,7 +11,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.context import read_context
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci import ProcessImage, process_image
 

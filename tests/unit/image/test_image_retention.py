@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.retention import (
     EcrImage,
     plan_retention,
     protecting_tag,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 LIVE, OLD, FOREIGN = ("sha256:" + letter * 64 for letter in "abc")
 

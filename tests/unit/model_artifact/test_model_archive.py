@@ -8,7 +8,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.archive import (
     ModelDirectoryError,
     content_digest,

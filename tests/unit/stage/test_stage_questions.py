@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage import settings as stage_settings
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.questions import QUESTIONS, next_question
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.questions import (
+    QUESTIONS,
+    next_question,
+    problems_so_far,
+)
 
 OPTIONS = stage_settings.all_options()
 
@@ -17,10 +20,9 @@ def asked(**given: object) -> list[str]:
     while question := next_question(answers):
         keys.append(question.key)
         assert question.key in OPTIONS
-        typed, findings = stage_settings.check_typed(
-            {**answers, question.key: given.get(question.key, question.default)}, OPTIONS
-        )
-        assert not findings
+        answers[question.key] = given.get(question.key, question.default)
+        typed, findings = stage_settings.check_typed(answers, OPTIONS)
+        assert not problems_so_far(findings, answers)
         answers = typed
     return keys
 

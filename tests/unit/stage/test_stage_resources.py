@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.resources import LookUp, without_those_gone
 
 GONE = [

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deploy that is broken off is finished by the next deploy, or removed by a teardown."""
+
+from __future__ import annotations
+
+import pytest
+from stage_project import ANSWER, Project, ask
+
+# The endpoint's own line appears while it is being created, so Ctrl-C comes in the middle of it.
+POINTS = ["Push the context to the local ECR", "new EndpointConfig modelhost-", "HTTP API modelhost-"]
+
+
+def test_a_deploy_broken_off_again_and_again_is_finished_by_the_last(project: Project) -> None:
+    project.new_stage("resumed")
+    for point in POINTS:
+        project.break_off("deploy", "resumed", at=point)
+    project.play("deploy", "resumed")
+    assert ask(project.url("resumed")) == (200, ANSWER)
+    client = project.client("sagemaker")
+    assert len(client.list_endpoints()["Endpoints"]) == 1
+    assert len(client.list_models()["Models"]) == 1
+    assert len(project.client("apigatewayv2").get_apis()["Items"]) == 1
+    project.play("teardown", "resumed")
+
+
+@pytest.mark.parametrize("point", POINTS[1:])
+def test_a_deploy_that_was_broken_off_is_removed_by_a_teardown(project: Project, point: str) -> None:
+    project.new_stage(f"removed-{POINTS.index(point)}")
+    project.break_off("deploy", f"removed-{POINTS.index(point)}", at=point)
+    run = project.play("teardown", f"removed-{POINTS.index(point)}")
+    assert "did not find" in run.output
