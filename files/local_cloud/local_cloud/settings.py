@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a local cloud keeps its things, and what it was told at start."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+BIND_HOST = "127.0.0.1"
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+
+# What a container on AWS would get from its network, not from our shell: kept for downloads behind a proxy.
+NETWORK_VARIABLES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A local cloud's port and directories.
+
+    home: absolute directory that holds everything this cloud writes.
+    venvs: absolute directory of the virtual environments that process images name by label.
+    startup_timeout: seconds a container may take to its first good /ping; None means AWS's limits
+        (180 for serverless, 480 or the variant's ContainerStartupHealthCheckTimeoutInSeconds for instances).
+    docker_host: the Docker engine's address, or None where the user has none.
+    """
+
+    home: Path
+    port: int
+    venvs: Path
+    startup_timeout: float | None = None
+    docker_host: str | None = None
+    network: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoint_url(self) -> str:
+        """The one address of this cloud."""
+        return f"http://{BIND_HOST}:{self.port}"
+
+    @property
+    def log_file(self) -> Path:
+        return self.home / "cloud.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.home / "cloud.pid"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.home / "start.lock"
+
+    @property
+    def calls_file(self) -> Path:
+        return self.home / "calls.jsonl"
+
+    @property
+    def state_dir(self) -> Path:
+        return self.home / "state"
+
+    @property
+    def images_dir(self) -> Path:
+        return self.home / "images"
+
+    @property
+    def endpoints_dir(self) -> Path:
+        return self.home / "endpoints"
+
+    @property
+    def stages_dir(self) -> Path:
+        return self.home / "stages"
+
+    @property
+    def tmp_dir(self) -> Path:
+        return self.home / "tmp"
+
+    @cached_property
+    def code_digest(self) -> str:
+        """16 hex digits that change with this package's code or its requirements; `start` restarts on a change."""
+        return digest_of_code(PACKAGE_DIR)
+
+    def make_directories(self) -> None:
+        """Create the directories of home, open to the user only."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for directory in (self.state_dir, self.images_dir, self.endpoints_dir, self.stages_dir, self.tmp_dir):
+            directory.mkdir(exist_ok=True)
+
+
+def digest_of_code(package_dir: Path) -> str:
+    """16 hex digits over every Python file below `package_dir` and the requirements.txt beside it."""
+    digest = hashlib.sha256()
+    files = sorted(package_dir.rglob("*.py"))
+    requirements = package_dir.parent / "requirements.txt"
+    if requirements.exists():
+        files.append(requirements)
+    for file in files:
+        digest.update(str(file.relative_to(package_dir.parent)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def docker_host_of(environ: Mapping[str, str]) -> str | None:
+    """The Docker engine that the environment names, or the default one; None unless something listens there."""
+    host = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not host.startswith("unix://"):
+        return host
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(host.removeprefix("unix://"))
+        except OSError:
+            return None
+    return host
