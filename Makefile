@@ -41,7 +41,7 @@ test-unit: .venv/.dev  ## Run the tests of what decides
 	@$(BIN)/pytest -m "not torch and not docker" tests/unit $(ARGS)
 
 test-integration: .venv/.dev  ## Run the tests that deploy to local clouds of their own
-	@$(BIN)/pytest -m "not docker" tests/integration $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile -m "not docker" tests/integration $(ARGS)
 
 test-molecule: .venv/.dev  ## Run the local inventory from deploy to teardown
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --scenario-name local

@@ -17,7 +17,7 @@ from .aws.caller import Caller, Scope, parse_scope
 from .aws.errors import AwsError
 from .aws.json_protocol import Response, failure
 from .cloud import Cloud
-from .operation_names import name_operation
+from .operation_names import EXECUTE_API_PREFIX, name_operation
 from .routing import AUTOSCALING_TARGET, ECR_TARGET, SAGEMAKER_TARGET, Destination, route
 
 logger = logging.getLogger("local_cloud.app")
@@ -73,6 +73,8 @@ class LocalCloudApp:
         path, target = scope["path"], headers.get("x-amz-target", "")
         destination = route(path, target, signed.service if signed else None)
         if destination is Destination.MINISTACK:
+            if signed is None and path.startswith(EXECUTE_API_PREFIX):
+                self._cloud.act_for_owner_of_api(path.removeprefix(EXECUTE_API_PREFIX).partition("/")[0])
             await self._cloud.ministack.app(scope, call.receive, call.send)
             return
         if destination is Destination.UNKNOWN:

@@ -24,7 +24,7 @@ _REST_MODELS = {
     "sagemaker": "sagemaker-runtime",
     "scheduler": "scheduler",
 }
-_EXECUTE_API_PREFIX = "/_aws/execute-api/"
+EXECUTE_API_PREFIX = "/_aws/execute-api/"
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def name_operation(
     path: as it was sent, with its percent signs.
     headers: names in lower case. form: the body of a form post, else empty.
     """
-    if path.startswith(_EXECUTE_API_PREFIX):
-        _api, _, rest = path[len(_EXECUTE_API_PREFIX) :].partition("/")
+    if path.startswith(EXECUTE_API_PREFIX):
+        _api, _, rest = path[len(EXECUTE_API_PREFIX) :].partition("/")
         return Operation("execute-api", f"{method} /{rest}", "data")
     if service is None and path.startswith("/v2/"):
         access = "read" if method in ("GET", "HEAD") else "write"

@@ -107,7 +107,7 @@ class Project:
         while process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                printed += process.communicate(timeout=20)[0]
+                printed += process.communicate(timeout=10)[0]
         assert process.returncode != 0, printed
         return printed
 
