@@ -10,29 +10,29 @@ PLAYBOOK = $(BIN)/ansible-playbook -i inventories/$(STAGE)
 BARE = ANSIBLE_STDOUT_CALLBACK=modelhost.sagemaker.bare $(PLAYBOOK)
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy teardown new_stage url env stop test test-unit test-integration test-molecule test-container test-torch lint clean
+.PHONY: help stage deploy teardown new_stage url env stop test test-unit test-integration test-molecule test-container test-torch lint clean
 
 help:  ## Show this list
 	@printf 'make TARGET [STAGE=local] [ARGS="…"]\n\n'
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
 	@printf '\nStages: %s\n' "$$(ls inventories | tr '\n' ' ')"
 
-deploy: .venv/.ready  ## Deploy the stage and print its URL
+deploy: stage .venv/.ready  ## Deploy the stage and print its URL
 	@$(PLAYBOOK) deploy.yml $(ARGS)
 
-teardown: .venv/.ready  ## Remove everything the stage made
+teardown: stage .venv/.ready  ## Remove everything the stage made
 	@$(PLAYBOOK) teardown.yml $(ARGS)
 
 new_stage: .venv/.ready  ## Ask what makes a stage and write its inventory
 	@$(BIN)/ansible-playbook new_stage.yml $(ARGS)
 
-url: .venv/.ready  ## Print the stage's URL alone
+url: stage .venv/.ready  ## Print the stage's URL alone
 	@$(BARE) url.yml $(ARGS)
 
-env: .venv/.ready  ## Print what points boto3 and aws at a local stage: eval "$$(make env)"
+env: stage .venv/.ready  ## Print what points boto3 and aws at a local stage: eval "$(make -s env)"
 	@$(BARE) env.yml $(ARGS)
 
-stop: .venv/.ready  ## Stop the local cloud of the stage and keep its state
+stop: stage .venv/.ready  ## Stop the local cloud of the stage and keep its state
 	@$(PLAYBOOK) stop.yml $(ARGS)
 
 test: test-unit test-integration test-molecule  ## Run the tests (no Docker, no AWS account)
@@ -63,6 +63,10 @@ lint: .venv/.dev  ## Run ansible-lint, yamllint, ruff, mypy and the documentatio
 	@# Without the ceiling it takes the collections inside .venv for files of this repository that git ignores.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" GIT_CEILING_DIRECTORIES="$(CURDIR)" $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --skip-rstcheck .
 	@$(BIN)/antsibull-changelog lint
+
+# Ansible would say 'no hosts matched' and call it a success.
+stage:
+	@test -d inventories/$(STAGE) || { echo "There is no stage '$(STAGE)'. There are: $$(ls inventories | tr '\n' ' ')"; exit 1; }
 
 clean:  ## Remove the virtual environment and build output, not the local stages
 	rm -rf .venv .venv-torch build

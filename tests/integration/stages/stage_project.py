@@ -185,4 +185,4 @@ class Traffic:
                 self.good += 1
             else:
                 self.bad.append(answer)
-            self._stop.wait(0.05)
+            self._stop.wait(0.2)
