@@ -44,7 +44,7 @@ test-integration: .venv/.dev  ## Run the tests that deploy to local clouds of th
 	@$(BIN)/pytest -n 3 --dist loadfile -m "not docker" tests/integration $(ARGS)
 
 test-molecule: .venv/.dev  ## Run the local inventory from deploy to teardown
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --scenario-name local
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
 
 test-container: .venv/.dev  ## Build the image with Docker and run it behind the local cloud
 	@$(BIN)/python -c 'import docker; docker.from_env().ping()' 2>/dev/null \

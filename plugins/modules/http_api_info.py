@@ -24,19 +24,10 @@ options:
       - Only APIs that carry all of these tags.
     type: dict
     aliases: [resource_tags]
-attributes:
-  check_mode:
-    description: Makes no change, so check mode makes no difference.
-    support: full
-  diff_mode:
-    description: Makes no change, so there is nothing to show.
-    support: none
-  idempotent:
-    description: Makes no change.
-    support: full
 seealso:
   - module: modelhost.sagemaker.http_api
 extends_documentation_fragment:
+  - modelhost.sagemaker.sagemaker.info
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

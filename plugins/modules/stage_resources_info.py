@@ -63,17 +63,8 @@ options:
       - The tags that everything of the stage carries.
     type: dict
     required: true
-attributes:
-  check_mode:
-    description: Can run in check mode.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode, because it changes nothing.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
 extends_documentation_fragment:
+  - modelhost.sagemaker.sagemaker.info
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
