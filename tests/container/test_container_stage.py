@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +15,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    project = Project(tmp_path_factory.mktemp("project"), port)
+    project = Project(tmp_path_factory.mktemp("project"))
     # A build's own network may not reach a package index; the host's does.
     project.new_stage("docked", image_builder="auto", image_network="host")
     yield project

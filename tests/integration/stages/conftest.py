@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,7 @@ from stage_project import Project
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A fresh copy of this checkout, whose local cloud listens on a port of its own and is stopped in the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    project = Project(tmp_path_factory.mktemp("project"), port)
+    project = Project(tmp_path_factory.mktemp("project"))
     project.new_stage("stopper")
     yield project
     project.play("stop", "stopper")

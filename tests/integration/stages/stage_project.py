@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -39,12 +40,19 @@ class Run:
         return int(found[1]) if found else -1
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Project:
     """The copy, and what a person does in it."""
 
-    def __init__(self, root: Path, port: int) -> None:
-        self.root, self.port = root, port
-        self.endpoint_url = f"http://127.0.0.1:{port}"
+    def __init__(self, root: Path) -> None:
+        self.root, self.port = root, free_port()
+        self.endpoint_url = f"http://127.0.0.1:{self.port}"
         files = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
             cwd=REPOSITORY, capture_output=True, check=True, text=True,
