@@ -66,7 +66,6 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 
 
@@ -75,7 +74,7 @@ def main() -> None:
         argument_spec={"repository": {"type": "str", "required": True}, "tag": {"type": "str", "required": True}},
         supports_check_mode=True,
     )
-    client = module.client("ecr", retry_decorator=AWSRetry.jittered_backoff())
+    client = module.client("ecr")
     try:
         image = ecr.image_by_tag(client, module.params["repository"], module.params["tag"])
     except (BotoCoreError, ClientError) as error:

@@ -83,7 +83,6 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import docker_engine, ecr
 
 
@@ -98,7 +97,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     repository, tags = module.params["repository"], module.params["tags"]
-    client = module.client("ecr", retry_decorator=AWSRetry.jittered_backoff())
+    client = module.client("ecr")
     try:
         before = ecr.image_by_tag(client, repository, tags[0])
         if module.check_mode:

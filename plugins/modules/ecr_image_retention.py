@@ -68,7 +68,6 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.retention import plan_retention
 
@@ -83,7 +82,7 @@ def main() -> None:
     )
     repository = module.params["repository"]
     keep = {reference.rsplit("@", 1)[-1] for reference in module.params["keep"]}
-    client = module.client("ecr", retry_decorator=AWSRetry.jittered_backoff())
+    client = module.client("ecr")
     try:
         plan = plan_retention(ecr.images(client, repository), keep)
         if not module.check_mode:

@@ -106,7 +106,6 @@ def main() -> None:
         files = model_files(root)
         digest = content_digest(root, files)
         key = f"{module.params['prefix']}/{digest}/model.tar.gz"
-        # No retry decorator here: it would hide upload_file, which retries by itself.
         client = module.client("s3")
         changed = not s3.has_object(client, bucket, key)
         if changed and not module.check_mode:

@@ -127,7 +127,6 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.resources import look_up
 
 _NAMES = (
@@ -157,7 +156,7 @@ def main() -> None:
     )
     try:
         look_ups = look_up(
-            lambda service: module.client(service, retry_decorator=AWSRetry.jittered_backoff()),
+            module.client,
             module.params["names"],
             module.params["tags"],
         )
