@@ -4,31 +4,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
 
-from . import admin
-from .aws.caller import Caller, Scope, parse_scope
+from . import admin, status_page
+from .aws.caller import Caller
+from .aws.error_response import EXECUTE_API_PREFIX, Protocol, error_response, protocol_of
 from .aws.errors import AwsError
-from .aws.json_protocol import Response, failure
+from .aws.json_protocol import Response
+from .aws.streaming import StreamingResponse, send_streaming
+from .call_identity import Call, has_small_body, identify
 from .cloud import Cloud
-from .operation_names import EXECUTE_API_PREFIX, name_operation
+from .exchange import AsgiMessage, Exchange, Receive, Request, Send, read_body, send_response
+from .faults.injector import FaultInjector
+from .faults.sagemaker_reader import SageMakerReader
 from .routing import AUTOSCALING_TARGET, ECR_TARGET, SAGEMAKER_TARGET, Destination, route
+from .settings import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 logger = logging.getLogger("local_cloud.app")
-
-AsgiMessage = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[AsgiMessage]]
-Send = Callable[[AsgiMessage], Awaitable[None]]
-
-_FORM = "application/x-www-form-urlencoded"
-_KEPT_BODY = 65536
-_XML_CODE = re.compile(rb"<Code>([^<]+)</Code>")
 
 
 class LocalCloudApp:
@@ -36,6 +29,7 @@ class LocalCloudApp:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
+        self._faults = FaultInjector(cloud.faults, SageMakerReader(cloud.sagemaker.handle))
 
     async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -44,68 +38,120 @@ class LocalCloudApp:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        query = scope.get("query_string", b"").decode("latin-1")
-        if path.startswith(admin.PREFIX):
-            await _send(send, admin.answer(self._cloud, scope["method"], path, query))
-            return
-        signed = parse_scope(headers, query)
-        watched = _Watched(receive, send, headers.get("content-type", "").startswith(_FORM))
-        try:
-            await self._serve(scope, headers, signed, watched)
-        finally:
-            raw_path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else path
-            name = name_operation(
-                signed.service if signed else None, scope["method"], raw_path, query, headers, bytes(watched.form)
-            )
-            self._cloud.calls.add(
-                service=name.service,
-                operation=name.operation,
-                access=name.access,
-                status=watched.status,
-                error=watched.error(),
-                access_key=signed.access_key if signed else None,
-                ms=(time.perf_counter() - watched.arrived) * 1000,
-            )
+        request = Request.of(scope)
+        method, path, query, headers = request.method, request.path, request.query, request.headers
+        if status_page.is_for_page(method, path, query, headers):
+            await send_response(send, await status_page.answer(self._cloud, method, path, query, headers))
+        elif path.startswith(admin.PREFIX):
+            await send_response(send, await admin.answer(self._cloud, request, receive))
+        else:
+            await self._call(request, Exchange(scope, receive, send))
 
-    async def _serve(self, scope: AsgiMessage, headers: dict[str, str], signed: Scope | None, call: _Watched) -> None:
-        path, target = scope["path"], headers.get("x-amz-target", "")
+    async def _call(self, request: Request, exchange: Exchange) -> None:
+        call: Call | None = None
+        try:
+            body = await exchange.read_ahead() if has_small_body(request) else None
+            call = identify(request, *self._signer(request), body)
+            await self._faults.around(call, exchange, self._perform)
+        except Exception:
+            await self._fail(request, exchange)
+        finally:
+            if call is not None:
+                self._log(call, exchange)
+
+    async def _perform(self, request: Request, receive: Receive, send: Send) -> None:
+        """Have a request answered by whoever it is for."""
+        signed, scope, path = request.signed, request.scope, request.path
+        target = request.headers.get("x-amz-target", "")
         destination = route(path, target, signed.service if signed else None)
+        if destination is Destination.ECR_REGISTRY:
+            await self._cloud.ecr_registry(scope, receive, send)
+            return
         if destination is Destination.MINISTACK:
-            if signed is None and path.startswith(EXECUTE_API_PREFIX):
-                self._cloud.act_for_owner_of_api(path.removeprefix(EXECUTE_API_PREFIX).partition("/")[0])
-            await self._cloud.ministack.app(scope, call.receive, call.send)
+            receive, refusal = await self._cloud.iam.ministack_refusal(scope, request.headers, signed, receive)
+            if refusal is None:
+                await self._cloud.ministack.app(scope, receive, send)
+            else:
+                await send_response(send, refusal)
             return
         if destination is Destination.UNKNOWN:
             service = signed.service if signed else "of that name"
             error = AwsError("UnknownOperationException", f"The local cloud has no service {service}.")
-            await _send(call.send, failure(error))
+            await send_response(send, _refusal(request, error))
             return
         if signed is None:
             error = AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
-            await _send(call.send, failure(error))
+            await send_response(send, _refusal(request, error))
             return
-        body = await call.read_body()
+        body = await read_body(receive)
+        refusal = self._cloud.iam.refusal(scope, request.headers, signed, destination, body)
+        if refusal is not None:
+            await send_response(send, refusal)
+            return
         caller = Caller(self._cloud.account_of(signed.access_key), signed.region)
         # A task of its own: what a client that hangs up interrupts must not be a half-made change.
+        answering = asyncio.ensure_future(self._answer(destination, caller, request, target, body))
         try:
-            response = await asyncio.shield(self._answer(destination, caller, path, target, headers, body))
-        except Exception:
-            logger.exception("%s %s failed", target or path, destination.value)
-            response = failure(AwsError("InternalFailure", "The local cloud failed; the reason is in its log.", 500))
-        await _send(call.send, response)
+            response = await asyncio.shield(answering)
+        except asyncio.CancelledError:
+            answering.add_done_callback(_close_stream)
+            raise
+        if isinstance(response, StreamingResponse):
+            await send_streaming(response, receive, send)
+        else:
+            await send_response(send, response)
 
     async def _answer(
-        self, destination: Destination, caller: Caller, path: str, target: str, headers: dict[str, str], body: bytes
-    ) -> Response:
+        self, destination: Destination, caller: Caller, request: Request, target: str, body: bytes
+    ) -> Response | StreamingResponse:
         if destination is Destination.SAGEMAKER_RUNTIME:
-            return await self._cloud.runtime.handle(caller, path, headers, body)
+            return await self._cloud.runtime.handle(caller, request.raw_path, request.headers, body, request.method)
         if destination is Destination.SAGEMAKER:
             return await self._cloud.sagemaker.handle(caller, target.removeprefix(SAGEMAKER_TARGET), body)
         if destination is Destination.AUTOSCALING:
             return await self._cloud.autoscaling.handle(caller, target.removeprefix(AUTOSCALING_TARGET), body)
-        return await self._cloud.ecr_layers.handle(caller, target.removeprefix(ECR_TARGET), body)
+        access_key = request.signed.access_key if request.signed else None
+        return await self._cloud.ecr.handle(caller, target.removeprefix(ECR_TARGET), body, access_key=access_key)
+
+    def _signer(self, request: Request) -> tuple[str, str, str | None]:
+        """The account and region that a request acts in, and the access key that it is made with."""
+        if request.signed is not None:
+            access_key = request.signed.access_key
+            return self._cloud.account_of(access_key), request.signed.region, access_key
+        if request.path.startswith(EXECUTE_API_PREFIX):
+            api_id = request.path.removeprefix(EXECUTE_API_PREFIX).partition("/")[0]
+            return self._cloud.act_for_owner_of_api(api_id) or DEFAULT_ACCOUNT, DEFAULT_REGION, None
+        token = self._cloud.ecr_tokens.identify(request.headers)
+        if token is not None:
+            return token.caller.account, token.caller.region, token.access_key
+        return DEFAULT_ACCOUNT, DEFAULT_REGION, None
+
+    async def _fail(self, request: Request, exchange: Exchange) -> None:
+        """The answer to a request that the cloud itself broke on."""
+        logger.exception("%s %s failed", request.method, request.headers.get("x-amz-target") or request.path)
+        if exchange.status:  # too late for another answer
+            await exchange.close()
+            return
+        error = AwsError("InternalFailure", "The local cloud failed; the reason is in its log.", 500)
+        await send_response(exchange.send, _refusal(request, error))
+
+    def _log(self, call: Call, exchange: Exchange) -> None:
+        primary = call.primary
+        self._cloud.calls.add(
+            service=call.name.service,
+            operation=call.name.operation,
+            access=call.name.access,
+            status=exchange.status,
+            error=exchange.error(),
+            access_key=call.access_key,
+            ms=(time.perf_counter() - exchange.arrived) * 1000,
+            resource=primary.name if primary else None,
+            digest=call.digest,
+            account=call.account,
+            region=call.region,
+            caller=self._cloud.iam.caller_arn(call.access_key),
+            fault=",".join(exchange.struck) or None,
+        )
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """ministack's own start and stop happen inside ours, so that what we start finds it there."""
@@ -124,72 +170,18 @@ class LocalCloudApp:
         await inner
 
 
-@dataclass
-class _Watched:
-    """One request on its way through: remembers what the call log needs to know of it."""
-
-    _receive: Receive
-    _send: Send
-    is_form: bool
-
-    def __post_init__(self) -> None:
-        self.arrived = time.perf_counter()
-        self.status = 0
-        self.form = bytearray()
-        self._error_type: str | None = None
-        self._error_body = bytearray()
-
-    async def receive(self) -> AsgiMessage:
-        message = await self._receive()
-        if self.is_form and message["type"] == "http.request" and len(self.form) < _KEPT_BODY:
-            self.form += message.get("body", b"")
-        return message
-
-    async def send(self, message: AsgiMessage) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            for name, value in message.get("headers", ()):
-                if name.lower() == b"x-amzn-errortype":
-                    self._error_type = value.decode("latin-1")
-        elif self.status >= 400 and len(self._error_body) < _KEPT_BODY:
-            self._error_body += message.get("body", b"")
-        await self._send(message)
-
-    async def read_body(self) -> bytes:
-        chunks = []
-        while True:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                break
-            chunks.append(message.get("body", b""))
-            if not message.get("more_body"):
-                break
-        return b"".join(chunks)
-
-    def error(self) -> str | None:
-        """AWS's code of the error that was answered, from wherever the protocol keeps it."""
-        if self.status < 400:
-            return None
-        if self._error_type:
-            return self._error_type.partition(":")[0]
-        body = bytes(self._error_body)
-        if match := _XML_CODE.search(body):
-            return match[1].decode(errors="replace")
-        try:
-            answer = json.loads(body)
-            code = answer.get("__type") or answer.get("code") or answer.get("Code")
-        except (ValueError, AttributeError):
-            code = None
-        return str(code).rpartition("#")[2] if code else str(self.status)
+def _refusal(request: Request, error: AwsError) -> Response:
+    service = request.signed.service if request.signed else None
+    protocol = protocol_of(service, request.path, request.headers, request.query)
+    if protocol is Protocol.S3 and service is None:
+        protocol = Protocol.REST_JSON  # neither a bucket nor anything else that we know: JSON, for people
+    return error_response(protocol, error, service, request.method)
 
 
-async def _send(send: Send, response: Response) -> None:
-    headers = {"content-length": str(len(response.body)), **response.headers}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": response.status,
-            "headers": [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": response.body})
+def _close_stream(answering: asyncio.Future[Response | StreamingResponse]) -> None:
+    """Let go of a container's stream that nobody waits for any more."""
+    if not answering.cancelled() and answering.exception() is None:
+        response = answering.result()
+        if isinstance(response, StreamingResponse):
+            closing = asyncio.ensure_future(response.close())
+            closing.add_done_callback(lambda closed: closed.exception())

@@ -8,6 +8,7 @@ import fcntl
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from typing import Any
 from . import SERVICE_NAME
 from .containers.sweep import sweep
 from .processes import command_line, is_alive
-from .settings import BIND_HOST, PACKAGE_DIR, Settings
+from .settings import BIND_HOST, CHOICES, PACKAGE_DIR, Settings
 
 START_SECONDS = 60.0
 # As long as a request in flight may take, then the containers' own time to end.
@@ -66,7 +67,7 @@ def stop(settings: Settings) -> None:
     print(f"Stopping the local cloud (pid {pid}) …", flush=True)
     os.kill(pid, signal.SIGTERM)
     if not _wait(lambda: not is_alive(pid), STOP_SECONDS, f"still stopping (pid {pid})"):
-        print(f"It did not stop within {STOP_SECONDS:g} s; ending it. Changes since its start may be lost.")
+        print(f"It did not stop within {STOP_SECONDS:g} s; ending it.")
         os.kill(pid, signal.SIGKILL)
         _wait(lambda: not is_alive(pid), STOP_SECONDS, f"still ending (pid {pid})")
     sweep_home(settings)
@@ -117,6 +118,9 @@ def what_differs(settings: Settings, running: dict[str, Any]) -> str | None:
         return f"another directory of virtual environments ({running['venvs']})"
     if running.get("startup_timeout") != settings.startup_timeout:
         return "another startup timeout"
+    for choice in (*CHOICES, "enforce_iam"):
+        if running.get(choice) != getattr(settings, choice):
+            return f"{choice} {running.get(choice)}"
     if settings.docker_host and running.get("docker_host") != settings.docker_host:
         return "no Docker engine" if not running.get("docker_host") else "another Docker engine"
     return None
@@ -149,9 +153,10 @@ def owner_pid(settings: Settings) -> int | None:
 
 
 def sweep_home(settings: Settings) -> None:
-    """End serving processes that outlived the cloud, which happens only where it was killed."""
+    """End serving processes and remove temporary files that outlived the cloud, which happens where it was killed."""
     if settings.endpoints_dir.is_dir():
         sweep(settings.endpoints_dir)
+    shutil.rmtree(settings.tmp_dir, ignore_errors=True)
 
 
 def _launch(settings: Settings) -> None:
@@ -208,6 +213,10 @@ def serve_command(settings: Settings) -> list[str]:
     command += ["--port", str(settings.port), "--venvs", str(settings.venvs)]
     if settings.startup_timeout is not None:
         command += ["--startup-timeout", str(settings.startup_timeout)]
+    for choice in CHOICES:
+        command += ["--" + choice.replace("_", "-"), str(getattr(settings, choice))]
+    if settings.enforce_iam:
+        command.append("--enforce-iam")
     return command
 
 

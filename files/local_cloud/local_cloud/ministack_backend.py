@@ -7,7 +7,6 @@ Our services talk to it over its own HTTP API, without a socket in between. None
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import html
 import json
 import os
@@ -20,6 +19,7 @@ from urllib.parse import unquote
 from .aws.caller import Caller
 from .aws.errors import AwsError
 from .aws.json_protocol import Response
+from .ecr.image_store import ImageStore
 from .settings import BIND_HOST, DEFAULT_ACCOUNT, DEFAULT_REGION, Settings
 
 _TRUST_POLICY = re.compile(r"<AssumeRolePolicyDocument>([^<]+)</AssumeRolePolicyDocument>")
@@ -41,12 +41,13 @@ def environment(settings: Settings) -> dict[str, str]:
         "MINISTACK_REGION": DEFAULT_REGION,
         "MINISTACK_ACCOUNT_ID": DEFAULT_ACCOUNT,
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(settings.state_dir / "ministack"),
+        "STATE_DIR": str(settings.ministack_dir),
         "S3_PERSIST": "1",
-        "S3_DATA_DIR": str(settings.state_dir / "s3"),
+        "S3_DATA_DIR": str(settings.s3_dir),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
+        **({"AUTH": "true"} if settings.enforce_iam else {}),
         # ministack removes containers it takes for its own at start and stop. It shall see no engine; our
         # runner is given the address in another way.
         "DOCKER_HOST": f"unix://{settings.tmp_dir}/no-engine.sock",
@@ -61,10 +62,14 @@ def apply_environment(settings: Settings) -> None:
 
 
 class Ministack:
-    """Calls to ministack's ASGI application, and the few questions our services have for its services."""
+    """Calls to ministack's ASGI application, and the few questions our services have for its services.
 
-    def __init__(self, app: Callable[..., Any]) -> None:
+    images: what ECR's repositories hold, which is ours and not ministack's.
+    """
+
+    def __init__(self, app: Callable[..., Any], images: ImageStore) -> None:
         self.app = app
+        self.images = images
 
     async def request(
         self,
@@ -76,19 +81,17 @@ class Ministack:
         query: str = "",
         headers: dict[str, str] | None = None,
         body: bytes = b"",
-        sink: Callable[[bytes], Any] | None = None,
     ) -> Response:
-        """One HTTP request in `caller`'s account and region. A good answer's body goes to `sink` where one is given."""
+        """One HTTP request in `caller`'s account and region."""
         scope = f"{caller.account}/20260101/{caller.region}/{service}/aws4_request"
-        # Host selects the registry's account and region on /v2/ paths, which carry no signature.
         all_headers = {
-            "host": f"{caller.account}.dkr.ecr.{caller.region}.amazonaws.com" if path.startswith("/v2/") else BIND_HOST,
+            "host": BIND_HOST,
             "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
             "content-length": str(len(body)),
             **(headers or {}),
         }
         # A task has its own context: ministack keeps the current account and region in context variables.
-        return await asyncio.create_task(_asgi_call(self.app, method, path, query, all_headers, body, sink))
+        return await asyncio.create_task(_asgi_call(self.app, method, path, query, all_headers, body))
 
     async def json_call(self, caller: Caller, service: str, target: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """An operation of a JSON service. Raises AwsError for a refusal."""
@@ -125,62 +128,41 @@ class Ministack:
         return response.headers.get("etag", "").strip('"') if response.status == 200 else None
 
     async def download_object(self, caller: Caller, bucket: str, key: str, target: Path) -> None:
-        """Write an S3 object to `target`. Raises AwsError where it cannot be read."""
-        with target.open("wb") as file:
-            response = await self.request(caller, "s3", "GET", f"/{bucket}/{key}", sink=file.write)
+        """Write an S3 object to `target`, which is not there yet. Raises AwsError where it cannot be read."""
+        head = await self.request(caller, "s3", "HEAD", f"/{bucket}/{key}")
+        if head.status == 200 and await asyncio.to_thread(
+            _link, _object_file(caller, bucket, key), target, int(head.headers.get("content-length", -1))
+        ):
+            return
+        response = await self.request(caller, "s3", "GET", f"/{bucket}/{key}")
         if response.status != 200:
             raise AwsError("NoSuchKey", f"s3://{bucket}/{key} could not be read", response.status)
+        await asyncio.to_thread(target.write_bytes, response.body)
 
-    async def image_manifest(self, caller: Caller, repository: str, reference: str) -> tuple[bytes, str] | None:
-        """The manifest (as it was pushed) and its media type, by "sha256:..." or tag; None where there is none."""
-        image_id = {"imageDigest": reference} if reference.startswith("sha256:") else {"imageTag": reference}
-        try:
-            answer = await self.json_call(
-                caller,
-                "ecr",
-                "AmazonEC2ContainerRegistry_V20150921.BatchGetImage",
-                {"repositoryName": repository, "imageIds": [image_id]},
-            )
-        except AwsError:
-            return None
-        for image in answer["images"]:
-            return image["imageManifest"].encode(), image["imageManifestMediaType"]
-        return None
 
-    async def blob(self, caller: Caller, repository: str, digest: str) -> bytes | None:
-        """A layer or config blob of the registry, checked against its digest; None where there is none."""
-        response = await self.request(caller, "ecr", "GET", f"/v2/{repository}/blobs/{digest}")
-        if response.status != 200:
-            return None
-        if "sha256:" + hashlib.sha256(response.body).hexdigest() != digest:
-            raise AwsError("ImageDigestDoesNotMatchException", f"the registry's blob is not {digest}")
-        return response.body
+def _object_file(caller: Caller, bucket: str, key: str) -> Path | None:
+    """Where ministack keeps an object's bytes."""
+    from ministack.services import s3
 
-    async def has_blob(self, caller: Caller, repository: str, digest: str) -> int | None:
-        """The size in bytes of a blob of the registry, or None where there is none."""
-        response = await self.request(caller, "ecr", "HEAD", f"/v2/{repository}/blobs/{digest}")
-        return int(response.headers.get("content-length", 0)) if response.status == 200 else None
+    path: str | None = s3._object_disk_path(bucket, key, caller.account)
+    return Path(path) if path else None
 
-    async def put_blob(self, caller: Caller, repository: str, digest: str, content: bytes) -> None:
-        """Store a blob in the registry. Raises AwsError where the registry refuses it."""
-        response = await self.request(
-            caller, "ecr", "POST", f"/v2/{repository}/blobs/uploads/", query=f"digest={digest}", body=content
-        )
-        if response.status != 201:
-            raise AwsError("InvalidLayerException", response.body.decode(errors="replace"))
 
-    async def put_manifest(
-        self, caller: Caller, repository: str, digest: str, manifest: bytes, media_type: str
-    ) -> None:
-        """Make a manifest readable by digest through the registry, as PutImage alone does not."""
-        await self.request(
-            caller,
-            "ecr",
-            "PUT",
-            f"/v2/{repository}/manifests/{digest}",
-            headers={"content-type": media_type},
-            body=manifest,
-        )
+def _link(source: Path | None, target: Path, size: int) -> bool:
+    """Make `target` the same file as an object's, which S3 replaces and never changes; whether that went well.
+
+    A model of a gigabyte would otherwise pass through memory whole, as ministack reads it.
+    """
+    if source is None:
+        return False
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        return False
+    if target.stat().st_size == size:
+        return True
+    target.unlink()
+    return False
 
 
 def _trust_policy(answer: str) -> dict[str, Any]:
@@ -196,7 +178,6 @@ async def _asgi_call(
     query: str,
     headers: dict[str, str],
     body: bytes,
-    sink: Callable[[bytes], Any] | None,
 ) -> Response:
     status = 0
     answer_headers: dict[str, str] = {}
@@ -216,10 +197,7 @@ async def _asgi_call(
             status = message["status"]
             answer_headers.update({k.decode().lower(): v.decode("latin-1") for k, v in message["headers"]})
         elif message["type"] == "http.response.body" and message.get("body"):
-            if sink is not None and status == 200:
-                sink(message["body"])
-            else:
-                chunks.append(message["body"])
+            chunks.append(message["body"])
 
     scope = {
         "type": "http",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import parse_qs
 
+from .aws.error_response import EXECUTE_API_PREFIX
 from .aws.service_model import read_description
 
 READ_PREFIXES = ("Get", "List", "Describe", "Head", "BatchGet", "BatchCheck", "Lookup", "Search", "Filter", "Test")
@@ -24,7 +25,6 @@ _REST_MODELS = {
     "sagemaker": "sagemaker-runtime",
     "scheduler": "scheduler",
 }
-EXECUTE_API_PREFIX = "/_aws/execute-api/"
 
 
 @dataclass(frozen=True)

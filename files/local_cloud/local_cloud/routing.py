@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import enum
+import re
 
 # What X-Amz-Target starts with, by service.
 SAGEMAKER_TARGET = "SageMaker."
@@ -13,13 +14,22 @@ ECR_TARGET = "AmazonEC2ContainerRegistry_V20150921."
 OUR_ECR_OPERATIONS = frozenset(
     {
         "BatchCheckLayerAvailability",
-        "InitiateLayerUpload",
-        "UploadLayerPart",
+        "BatchDeleteImage",
+        "BatchGetImage",
         "CompleteLayerUpload",
+        "DeleteRepository",
+        "DescribeImages",
+        "GetAuthorizationToken",
         "GetDownloadUrlForLayer",
+        "InitiateLayerUpload",
+        "ListImages",
         "PutImage",
+        "UploadLayerPart",
     }
 )
+
+# API Gateway's and SES's paths begin with /v2/ as well.
+_REGISTRY_PATH = re.compile(r"/v2/?|/v2/.+/(?:blobs|manifests)/.+|/v2/.+/tags/list")
 
 # Signing names that ministack knows without looking: for any other it reads botocore's whole catalogue once, which
 # takes seconds and 390 MB. They are the services that a stage has a use for, and the ones people try by hand.
@@ -82,7 +92,8 @@ class Destination(enum.Enum):
     SAGEMAKER = "sagemaker"
     SAGEMAKER_RUNTIME = "sagemaker-runtime"
     AUTOSCALING = "application-autoscaling"
-    ECR_LAYERS = "ecr layers"
+    ECR = "ecr"
+    ECR_REGISTRY = "ecr registry"
     MINISTACK = "ministack"
     UNKNOWN = "nobody"
 
@@ -98,9 +109,11 @@ def route(path: str, target: str, service: str | None) -> Destination:
     if target.startswith(AUTOSCALING_TARGET):
         return Destination.AUTOSCALING
     if target.startswith(ECR_TARGET) and target.removeprefix(ECR_TARGET) in OUR_ECR_OPERATIONS:
-        return Destination.ECR_LAYERS
+        return Destination.ECR
     if service == "sagemaker":
         return Destination.SAGEMAKER_RUNTIME
+    if service in (None, "ecr") and _REGISTRY_PATH.fullmatch(path):
+        return Destination.ECR_REGISTRY
     if service is None or service in MINISTACK_SERVICES or target:
         return Destination.MINISTACK
     return Destination.UNKNOWN

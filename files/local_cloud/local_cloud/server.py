@@ -12,6 +12,7 @@ import socket
 import sys
 from pathlib import Path
 
+from .durability.mend import mend
 from .ministack_backend import Ministack, apply_environment
 from .settings import BIND_HOST, Settings
 
@@ -26,19 +27,28 @@ def serve(settings: Settings) -> None:
     # The port is ours, so nobody else uses this home, and what is in tmp is a killed cloud's.
     shutil.rmtree(settings.tmp_dir, ignore_errors=True)
     settings.tmp_dir.mkdir()
+    _log_to_stderr()
+    mend(settings.ministack_dir, settings.s3_dir)
     apply_environment(settings)
-    # Only now: ministack reads its environment when it is imported.
+    # Only now: ministack reads its environment, and S3's objects, when it is imported.
     import uvicorn
     from ministack.app import app as ministack_app
 
     from .app import LocalCloudApp
     from .cloud import Cloud
+    from .durability.durable_app import DurableApp
+    from .durability.keeper import StateKeeper
+    from .durability.ministack_state import MinistackState
+    from .ecr.image_store import ImageStore
+    from .faults.connection import DroppableHttpProtocol
 
     _log_to_stderr()
-    app = LocalCloudApp(Cloud(settings, Ministack(ministack_app)))
+    state = MinistackState(settings.ministack_dir)
+    durable = DurableApp(ministack_app, StateKeeper(state, settings.ministack_dir), state.registry)
+    app = LocalCloudApp(Cloud(settings, Ministack(durable, ImageStore(settings.ecr_dir))))
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=DroppableHttpProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -54,6 +64,7 @@ def serve(settings: Settings) -> None:
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
+        shutil.rmtree(settings.tmp_dir, ignore_errors=True)
         _remove_own_pid_file(settings.pid_file)
 
 

@@ -16,6 +16,8 @@ DEFAULT_REGION = "us-east-1"
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 
+_CODE_SUFFIXES = frozenset({".py", ".css", ".html", ".json"})
+
 # What a container on AWS would get from its network, not from our shell: kept for downloads behind a proxy.
 NETWORK_VARIABLES = (
     "HTTP_PROXY",
@@ -38,6 +40,13 @@ class Settings:
     startup_timeout: seconds a container may take to its first good /ping; None means AWS's limits
         (180 for serverless, 480 or the variant's ContainerStartupHealthCheckTimeoutInSeconds for instances).
     docker_host: the Docker engine's address, or None where the user has none.
+    time_scale: what the waits that AWS's APIs name in seconds are multiplied by: the waits and the baking of a
+        deployment, a scaling policy's cool-downs and periods. 1 is AWS's own pace.
+    provisioning_seconds: how long an instance takes to be there before its container starts, minutes on AWS.
+    serverless_idle_seconds: how long a serverless container without requests stays warm.
+    serverless_containers: how many containers a serverless variant may have at a time; requests beyond that number,
+        up to MaxConcurrency, share them. AWS has one for each concurrent request.
+    enforce_iam: whether signatures are checked and every call needs a policy that allows it.
     """
 
     home: Path
@@ -45,6 +54,11 @@ class Settings:
     venvs: Path
     startup_timeout: float | None = None
     docker_host: str | None = None
+    time_scale: float = 0.01
+    provisioning_seconds: float = 0.0
+    serverless_idle_seconds: float = 300.0
+    serverless_containers: int = 2
+    enforce_iam: bool = False
     network: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -71,6 +85,18 @@ class Settings:
     @property
     def state_dir(self) -> Path:
         return self.home / "state"
+
+    @property
+    def ministack_dir(self) -> Path:
+        return self.state_dir / "ministack"
+
+    @property
+    def s3_dir(self) -> Path:
+        return self.state_dir / "s3"
+
+    @property
+    def ecr_dir(self) -> Path:
+        return self.state_dir / "ecr"
 
     @property
     def images_dir(self) -> Path:
@@ -100,10 +126,19 @@ class Settings:
             directory.mkdir(exist_ok=True)
 
 
+# The settings that can be chosen at start and compared with a running cloud's, with their help on the command line.
+CHOICES: dict[str, str] = {
+    "time_scale": "what waits that AWS names in seconds are multiplied by (%(default)s)",
+    "provisioning_seconds": "seconds an instance takes to be there (%(default)s)",
+    "serverless_idle_seconds": "seconds without a request after which a serverless container ends (%(default)s)",
+    "serverless_containers": "containers a serverless variant may have at a time (%(default)s)",
+}
+
+
 def digest_of_code(package_dir: Path) -> str:
-    """16 hex digits over every Python file below `package_dir` and the requirements.txt beside it."""
+    """16 hex digits over what is read of `package_dir` once per process, and over the requirements.txt beside it."""
     digest = hashlib.sha256()
-    files = sorted(package_dir.rglob("*.py"))
+    files = sorted(file for file in package_dir.rglob("*") if file.suffix in _CODE_SUFFIXES)
     requirements = package_dir.parent / "requirements.txt"
     if requirements.exists():
         files.append(requirements)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 BASE = Path(os.environ["SAGEMAKER_BASE_DIR"])
 MODE = os.environ.get("TEST_MODE", "healthy")
+answering = set()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,6 +32,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.reply(503 if MODE == "unhealthy" else 200, {})
 
     def do_POST(self):
+        answering.add(self)
+        try:
+            self.answer()
+        finally:
+            answering.discard(self)
+
+    def answer(self):
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         try:
             request = json.loads(raw)
@@ -41,9 +49,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(request.get("sleep", 0))
         if "status" in request:
             return self.reply(request["status"], {"error": {"code": "Refused", "message": "as asked"}})
+        if "stream" in request:
+            return self.stream(request)
+        if "big" in request:
+            return self.reply(200, "x" * request["big"])
         model = {p.name: p.read_text() for p in (BASE / "model").iterdir()}
         self.reply(200, {
-            "pid": os.getpid(), "generation": os.environ.get("GENERATION"), "model": model,
+            "pid": os.getpid(), "answering": len(answering), "generation": os.environ.get("GENERATION"), "model": model,
             "environment": dict(os.environ), "headers": {k.lower(): v for k, v in self.headers.items()},
         })
 
@@ -52,11 +64,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        self.send_sagemaker_headers()
+        self.end_headers()
+        self.wfile.write(body)
+
+    def stream(self, request):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_sagemaker_headers()
+        self.end_headers()
+        try:
+            for piece in request["stream"]:
+                self.wfile.write(b"%x\\r\\n%s\\r\\n" % (len(piece), piece.encode()))
+                self.wfile.flush()
+                time.sleep(request.get("pause", 0))
+                while "until" in request and not os.path.exists(request["until"]):
+                    time.sleep(0.02)
+        except OSError:
+            return print("the caller hung up", flush=True)
+        if request.get("then") == "die":
+            os._exit(3)
+        self.wfile.write(b"0\\r\\n\\r\\n")
+
+    def send_sagemaker_headers(self):
         custom = self.headers.get("X-Amzn-SageMaker-Custom-Attributes")
         if custom:
             self.send_header("X-Amzn-SageMaker-Custom-Attributes", custom + " seen")
-        self.end_headers()
-        self.wfile.write(body)
+        session = self.headers.get("X-Amzn-SageMaker-Session-Id")
+        if session == "NEW_SESSION":
+            self.send_header("X-Amzn-SageMaker-New-Session-Id", f"of-{os.getpid()}; Expires=2030-01-01T00:00:00Z")
+        elif session and custom == "close":
+            self.send_header("X-Amzn-SageMaker-Closed-Session-Id", session)
 
     def log_message(self, *args):
         print(*args[1:], flush=True)

@@ -66,6 +66,8 @@ class LocalCloud:
     startup_timeout: float | None = None
     access_key: str = "000000000000"
     docker_host: str | None = None
+    # More options of the command line, such as ("--time-scale", "0.001").
+    options: tuple[str, ...] = ()
 
     def command(
         self, name: str, *, port: int | None = None, home: Path | None = None
@@ -75,6 +77,7 @@ class LocalCloud:
         argv += ["--home", str(home or self.home), "--port", str(port or self.port), "--venvs", str(self.venvs)]
         if self.startup_timeout is not None:
             argv += ["--startup-timeout", str(self.startup_timeout)]
+        argv += self.options
         environment = {"PATH": os.environ["PATH"], "AWS_SECRET_ACCESS_KEY": "of-the-person-who-starts-it"}
         environment["DOCKER_HOST"] = self.docker_host or "unix:///no/engine.sock"
         return subprocess.run(argv, cwd=SOURCE, env=environment, capture_output=True, text=True, check=False)

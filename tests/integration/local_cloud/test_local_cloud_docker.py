@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from local_cloud_images import SERVER
 from local_cloud_process import LocalCloud
@@ -24,8 +27,35 @@ WORKDIR /opt/program
 """
 
 
-def docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+def docker(*arguments: str, config: Path | None = None) -> str:
+    """Run docker. config: the directory with somebody's logins; nobody is logged in without it."""
+    argv = ["docker", *(["--config", str(config)] if config else []), *arguments]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def build_small(directory: Path, *tags: str) -> None:
+    """Build an image of one small file, another one each time."""
+    (directory / "file").write_bytes(os.urandom(100))
+    (directory / "Dockerfile").write_text("FROM scratch\nCOPY file /\n")
+    docker("build", "--quiet", *(f"--tag={tag}" for tag in tags), str(directory))
+
+
+def log_in(cloud: LocalCloud, config: Path, account: str = "000000000000", region: str = "us-east-1") -> Any:
+    """`aws ecr get-login-password | docker login`; returns the account's ECR client."""
+    ecr = boto3.client(
+        "ecr",
+        endpoint_url=cloud.url,
+        region_name=region,
+        aws_access_key_id=account,
+        aws_secret_access_key="local",
+    )
+    token = base64.b64decode(ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]).decode()
+    login = ["docker", "--config", str(config), "login", "--username", "AWS", "--password-stdin"]
+    address = f"127.0.0.1:{cloud.port}"
+    subprocess.run([*login, address], input=token.partition(":")[2], text=True, check=True, capture_output=True)
+    return ecr
 
 
 def containers_of(cloud: LocalCloud, *options: str) -> list[str]:
@@ -45,9 +75,9 @@ def bench(new_cloud: Callable[..., LocalCloud], tmp_path_factory: pytest.TempPat
     (context / "Dockerfile").write_text(DOCKERFILE)
     (context / "server.py").write_text(SERVER)
     tag = f"127.0.0.1:{cloud.port}/demo/docker:v1"
-    cloud.client("ecr").create_repository(repositoryName="demo/docker")
+    log_in(cloud, context / "login").create_repository(repositoryName="demo/docker")
     docker("build", "--quiet", "--tag", tag, str(context))
-    docker("push", "--quiet", tag)
+    docker("push", "--quiet", tag, config=context / "login")
     image = cloud.client("ecr").describe_images(repositoryName="demo/docker")["imageDetails"][0]
     bench.image = f"000000000000.dkr.ecr.us-east-1.amazonaws.com/demo/docker@{image['imageDigest']}"
     docker("rmi", "--no-prune", tag)
@@ -97,3 +127,41 @@ def test_endpoints_of_containers_come_back_after_a_restart(bench: Workbench) -> 
     assert containers_of(bench.cloud, "--all") == []
     bench.cloud.start()
     assert bench.invoke(endpoint)["generation"] == "back"
+
+
+def test_docker_pushes_and_pulls_for_any_account_and_region_of_a_login(bench: Workbench, tmp_path: Path) -> None:
+    cloud, tag = bench.cloud, f"127.0.0.1:{bench.cloud.port}/elsewhere/image:v1"
+    ecr = log_in(cloud, tmp_path, "222222222222", "eu-north-1")
+    ecr.create_repository(repositoryName="elsewhere/image")
+    build_small(tmp_path, tag)
+    docker("push", "--quiet", tag, config=tmp_path)
+    docker("rmi", tag)
+    (details,) = ecr.describe_images(repositoryName="elsewhere/image")["imageDetails"]
+    assert details["imageTags"] == ["v1"]
+    docker("pull", "--quiet", tag, config=tmp_path)
+    assert details["imageDigest"] in docker("inspect", "--format", "{{.RepoDigests}}", tag)
+    docker("rmi", tag)
+    log_in(cloud, tmp_path)
+    with pytest.raises(
+        AssertionError, match="The repository with name 'elsewhere/image' does not exist in the registry"
+    ):
+        docker("pull", tag, config=tmp_path)
+
+
+def test_docker_hears_ecrs_refusals(bench: Workbench, tmp_path: Path) -> None:
+    registry = f"127.0.0.1:{bench.cloud.port}"
+    ecr = log_in(bench.cloud, tmp_path / "login")
+    ecr.create_repository(repositoryName="fixed", imageTagMutability="IMMUTABLE")
+    build_small(tmp_path, f"{registry}/fixed:v1", f"{registry}/missing:v1")
+    with pytest.raises(AssertionError, match="no basic auth credentials"):
+        docker("push", f"{registry}/fixed:v1", config=tmp_path / "nobody")
+    with pytest.raises(AssertionError, match="The repository with name 'missing' does not exist in the registry"):
+        docker("push", f"{registry}/missing:v1", config=tmp_path / "login")
+    docker("push", "--quiet", f"{registry}/fixed:v1", config=tmp_path / "login")
+    build_small(tmp_path, f"{registry}/fixed:v1")
+    with pytest.raises(
+        AssertionError, match="The image tag 'v1' already exists in the 'fixed' repository and cannot be"
+    ):
+        docker("push", f"{registry}/fixed:v1", config=tmp_path / "login")
+    for name in ("fixed:v1", "missing:v1"):
+        docker("rmi", f"{registry}/{name}")

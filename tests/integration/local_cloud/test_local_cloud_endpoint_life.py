@@ -8,14 +8,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, WaiterError
-from local_cloud_process import is_gone
-from local_cloud_workbench import Workbench
+from local_cloud_admin import arm, ask, tell
+from local_cloud_images import VENV
+from local_cloud_process import LocalCloud, is_gone
+from local_cloud_workbench import Workbench, furnish
 
 
 @contextmanager
@@ -113,9 +115,9 @@ def test_the_old_fleet_answers_its_last_request_before_it_goes(workbench: Workbe
 def test_an_update_that_never_gets_healthy_rolls_back_and_the_old_fleet_serves_on(
     workbench: Workbench, mood: str
 ) -> None:
-    good = workbench.config(workbench.model(GENERATION="good"))
+    good = workbench.config(workbench.model(GENERATION="good"), instances=1)
     endpoint = workbench.endpoint(good)
-    bad = workbench.config(workbench.model(GENERATION="bad", TEST_MODE=mood))
+    bad = workbench.config(workbench.model(GENERATION="bad", TEST_MODE=mood), instances=1)
     with requests_going_on(workbench, endpoint) as results:
         workbench.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=bad)
         workbench.wait("endpoint_in_service", endpoint)
@@ -188,7 +190,7 @@ def test_a_serving_process_that_dies_is_replaced(workbench: Workbench) -> None:
     endpoint = workbench.serving(GENERATION="1")
     first = workbench.invoke(endpoint)["pid"]
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: is_gone(first))
+    wait_until(lambda: first not in processes_of(workbench, endpoint))
     assert workbench.invoke(endpoint)["pid"] != first
 
 
@@ -258,3 +260,97 @@ def test_an_instance_based_endpoint_does_not_become_serverless(workbench: Workbe
         workbench.sagemaker.update_endpoint(
             EndpointName=endpoint, EndpointConfigName=workbench.config(workbench.model())
         )
+
+
+def test_maintenance_leaves_the_endpoint_serving_but_nothing_can_be_done_to_it(workbench: Workbench) -> None:
+    endpoint = workbench.serving(instances=1)
+    tell(workbench.cloud, "POST", f"endpoints/{endpoint}/system-update")
+    assert workbench.describe(endpoint)["EndpointStatus"] == "SystemUpdating"
+    assert workbench.invoke(endpoint)["pid"]
+    for call in (
+        lambda: workbench.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName="any"),
+        lambda: workbench.sagemaker.delete_endpoint(EndpointName=endpoint),
+    ):
+        with pytest.raises(ClientError, match="in-progress"):
+            call()
+    assert ask(workbench.cloud, "POST", f"endpoints/{endpoint}/out-of-service")[0] == 409
+    tell(workbench.cloud, "DELETE", f"endpoints/{endpoint}/system-update")
+    assert workbench.describe(endpoint)["EndpointStatus"] == "InService"
+
+
+def test_an_endpoint_that_is_out_of_service_takes_no_requests_until_it_is_back(workbench: Workbench) -> None:
+    endpoint = workbench.serving(instances=1)
+    tell(workbench.cloud, "POST", f"endpoints/{endpoint}/out-of-service")
+    assert workbench.describe(endpoint)["EndpointStatus"] == "OutOfService"
+    with pytest.raises(ClientError, match="not found"):
+        workbench.invoke(endpoint)
+    tell(workbench.cloud, "DELETE", f"endpoints/{endpoint}/out-of-service")
+    assert workbench.invoke(endpoint)["pid"]
+
+
+def test_containers_that_are_killed_on_command_are_replaced(workbench: Workbench) -> None:
+    endpoint = workbench.serving(instances=2)
+    before = set(processes_of(workbench, endpoint))
+    assert len(tell(workbench.cloud, "POST", f"endpoints/{endpoint}/kill", {"count": 1})["killed"]) == 1
+    wait_until(lambda: before - set(processes_of(workbench, endpoint)) and len(processes_of(workbench, endpoint)) == 2)
+    assert len(before & set(processes_of(workbench, endpoint))) == 1
+    assert ask(workbench.cloud, "POST", f"endpoints/{endpoint}/kill", {"variant": "Other"})[0] == 409
+
+
+def test_a_creation_without_capacity_fails_with_awss_words(workbench: Workbench) -> None:
+    config, endpoint = workbench.config(workbench.model(), instances=1), workbench.name()
+    arm(workbench.cloud, "capacity_shortage", endpoint)
+    workbench.sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    with pytest.raises(WaiterError):
+        workbench.wait("endpoint_in_service", endpoint)
+    reason = workbench.describe(endpoint)["FailureReason"]
+    assert reason.startswith("Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity")
+    assert processes_of(workbench, endpoint) == []
+
+
+def test_more_instances_without_capacity_are_rolled_back(workbench: Workbench) -> None:
+    endpoint = workbench.serving(instances=1)
+    arm(workbench.cloud, "capacity_shortage", endpoint)
+    workbench.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}],
+    )
+    workbench.wait("endpoint_in_service", endpoint)
+    description = workbench.describe(endpoint)
+    assert "InsufficientInstanceCapacity" in description["FailureReason"]
+    assert description["ProductionVariants"][0]["DesiredInstanceCount"] == len(processes_of(workbench, endpoint)) == 1
+
+
+def test_an_endpoint_that_is_stuck_in_deleting_is_gone_in_the_end(workbench: Workbench) -> None:
+    endpoint = workbench.serving(instances=1)
+    arm(workbench.cloud, "stuck", endpoint, seconds=1)
+    workbench.sagemaker.delete_endpoint(EndpointName=endpoint)
+    assert workbench.describe(endpoint)["EndpointStatus"] == "Deleting"
+    with pytest.raises(ClientError, match="not found"):
+        workbench.invoke(endpoint)
+    workbench.wait("endpoint_deleted", endpoint)
+
+
+def test_an_endpoint_that_does_not_come_back_after_a_start_is_healed_by_an_update(
+    new_cloud: Callable[..., LocalCloud],
+) -> None:
+    cloud = new_cloud(startup_timeout=5)
+    cloud.start()
+    workbench = furnish(cloud)
+    first = workbench.config(workbench.model(GENERATION="1"))
+    endpoint = workbench.endpoint(first)
+    cloud.stop()
+    venv = cloud.venvs / VENV / ".complete"
+    venv.rename(venv.with_name("gone"))
+    start = threading.Thread(target=cloud.command, args=("start",))  # it waits for the endpoint
+    start.start()
+    wait_until(lambda: "does not come back yet" in (cloud.home / "cloud.log").read_text())
+    assert workbench.describe(endpoint)["EndpointStatus"] == "InService"
+    for config, generation in ((first, "1"), (workbench.config(workbench.model(GENERATION="2")), "2")):
+        workbench.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+        workbench.wait("endpoint_in_service", endpoint)
+        if generation == "1":
+            assert "is not complete" in workbench.describe(endpoint)["FailureReason"]
+            venv.with_name("gone").rename(venv)
+    assert workbench.invoke(endpoint)["generation"] == "2"
+    start.join()

@@ -3,16 +3,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import io
+import ipaddress
 import os
 import signal
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from local_cloud_process import LocalCloud, is_gone
 from local_cloud_workbench import Workbench, furnish
+
+
+@pytest.fixture(scope="module")
+def shared(new_cloud: Callable[..., LocalCloud]) -> Workbench:
+    """A cloud for the tests that leave it running as it is."""
+    cloud = new_cloud()
+    cloud.start()
+    return furnish(cloud)
 
 
 @pytest.fixture
@@ -22,7 +36,8 @@ def cloud(new_cloud: Callable[..., LocalCloud]) -> LocalCloud:
     return cloud
 
 
-def test_a_second_start_finds_the_first(cloud: LocalCloud) -> None:
+def test_a_second_start_finds_the_first(shared: Workbench) -> None:
+    cloud = shared.cloud
     pid = cloud.get("/_local_cloud/health")["pid"]
     assert "already running" in cloud.start()
     assert cloud.get("/_local_cloud/health")["pid"] == pid
@@ -36,7 +51,8 @@ def test_other_settings_restart_it(cloud: LocalCloud) -> None:
     assert cloud.get("/_local_cloud/health")["pid"] != pid
 
 
-def test_a_port_of_another_program_is_named_with_the_variable_to_change(cloud: LocalCloud) -> None:
+def test_a_port_of_another_program_is_named_with_the_variable_to_change(shared: Workbench) -> None:
+    cloud = shared.cloud
     stranger = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     threading.Thread(target=stranger.serve_forever, daemon=True).start()
     done = cloud.command("start", port=stranger.server_port, home=cloud.home.parent / "another")
@@ -46,7 +62,8 @@ def test_a_port_of_another_program_is_named_with_the_variable_to_change(cloud: L
     assert "local_cloud_port" in done.stderr
 
 
-def test_a_port_of_another_homes_cloud_is_refused(cloud: LocalCloud) -> None:
+def test_a_port_of_another_homes_cloud_is_refused(shared: Workbench) -> None:
+    cloud = shared.cloud
     done = cloud.command("start", home=cloud.home.parent / "another")
     assert done.returncode == 1
     assert str(cloud.home) in done.stderr
@@ -117,8 +134,108 @@ def test_a_killed_cloud_takes_its_serving_processes_with_it(cloud: LocalCloud) -
         time.sleep(0.02)
 
 
-def test_every_call_is_in_the_call_log_with_its_name_and_outcome(cloud: LocalCloud) -> None:
-    workbench: Workbench = furnish(cloud)
+def test_nothing_of_the_cloud_listens_on_anything_but_loopback(shared: Workbench) -> None:
+    cloud = shared.cloud
+    shared.serving(instances=2)
+    invoke_a_function(cloud)
+    family = descendants(cloud.get("/_local_cloud/health")["pid"])
+    assert len(family) >= 4, "the cloud, two serving processes and a function"
+    listening = [place for pid in family for place in listeners(pid)]
+    assert len(listening) >= 3
+    assert {address for address, _port in listening} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_no_process_and_no_temporary_file_is_left(cloud: LocalCloud, end: signal.Signals) -> None:
+    workbench = furnish(cloud)
+    workbench.serving()
+    invoke_a_function(cloud)
+    elsewhere = {path for path in Path("/tmp").iterdir() if "ministack" in path.name or "lambda" in path.name}
+    pid = cloud.get("/_local_cloud/health")["pid"]
+    family = descendants(pid)
+    assert len(family) >= 3
+    assert any((cloud.home / "tmp").iterdir()), "the function's code is unpacked there"
+    os.kill(pid, end)
+    while not all(is_gone(member) for member in family):
+        time.sleep(0.02)
+    cloud.stop()
+    assert not (cloud.home / "tmp").exists() or not any((cloud.home / "tmp").iterdir())
+    assert list(cloud.home.glob("endpoints/*/*/model")) == []
+    now = {path for path in Path("/tmp").iterdir() if "ministack" in path.name or "lambda" in path.name}
+    assert now - elsewhere == set()
+
+
+def test_unpacked_images_that_nothing_uses_are_removed(cloud: LocalCloud) -> None:
+    workbench = furnish(cloud)
+    used = workbench.serving()
+    (image,) = (cloud.home / "images").iterdir()
+    (cloud.home / "images" / ".unpacking-cut-short").mkdir()
+    os.kill(cloud.get("/_local_cloud/health")["pid"], signal.SIGKILL)
+    cloud.start()
+    while list((cloud.home / "images").iterdir()) != [image]:
+        time.sleep(0.05)
+    assert workbench.invoke(used)["pid"]
+    workbench.sagemaker.delete_endpoint(EndpointName=used)
+    workbench.wait("endpoint_deleted", used)
+    cloud.stop()
+    cloud.start()
+    while any((cloud.home / "images").iterdir()):
+        time.sleep(0.05)
+
+
+def invoke_a_function(cloud: LocalCloud) -> None:
+    """A function that has been invoked: its process stays warm."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("handler.py", "def handle(event, context):\n    return 1\n")
+    client = cloud.client("lambda")
+    client.create_function(
+        FunctionName="warm",
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/execution",
+        Handler="handler.handle",
+        Code={"ZipFile": buffer.getvalue()},
+    )
+    assert client.invoke(FunctionName="warm")["Payload"].read() == b"1"
+
+
+def descendants(pid: int) -> list[int]:
+    """The process and all that it, and they, started."""
+    children: dict[int, list[int]] = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((directory / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(directory.name))
+    found = [pid]
+    for member in found:
+        found += children.get(member, [])
+    return found
+
+
+def listeners(pid: int) -> list[tuple[str, int]]:
+    """The addresses and ports that a process listens on, or takes datagrams at."""
+    sockets = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            sockets.add(str(entry.readlink()))
+    found = []
+    for table, states in (("tcp", {"0A"}), ("tcp6", {"0A"}), ("udp", {"07"}), ("udp6", {"07"})):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] in states and f"socket:[{fields[9]}]" in sockets:
+                address, _, port = fields[1].partition(":")
+                found.append((readable(address), int(port, 16)))
+    return found
+
+
+def readable(address: str) -> str:
+    """An address as /proc/net writes it: hexadecimal, in words of the machine's own byte order."""
+    words = [int(address[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(address), 8)]
+    return str(ipaddress.ip_address(b"".join(words)))
+
+
+def test_every_call_is_in_the_call_log_with_its_name_and_outcome(shared: Workbench) -> None:
+    workbench, cloud = shared, shared.cloud
     endpoint = workbench.serving()
     start = cloud.get("/_local_cloud/calls")["next"]
     workbench.invoke(endpoint)

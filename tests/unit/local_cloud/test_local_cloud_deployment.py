@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from local_cloud.autoscaling import rules as autoscaling
-from local_cloud.aws.errors import AwsError
 from local_cloud.sagemaker.deployment import (
     Deployment,
+    Stage,
+    config_members,
     plan_deployment,
     retain_variant_properties,
     variant_summaries,
@@ -33,9 +34,11 @@ def test_a_deployment_survives_the_store() -> None:
     assert Deployment.from_document(json.loads(json.dumps(there.to_document()))) == there
 
 
-def test_a_variant_has_a_process_for_each_instance_and_one_without_any() -> None:
+def test_a_variant_has_a_process_for_each_instance_or_for_what_is_provisioned() -> None:
     assert deployment(InitialInstanceCount=3).variants[0].process_count == 3
-    assert serverless().variants[0].process_count == 1
+    assert serverless().variants[0].process_count == 0
+    warm = {"MemorySizeInMB": 1024, "MaxConcurrency": 3, "ProvisionedConcurrency": 2}
+    assert serverless().with_capacities({}, {}, {"A": warm}).variants[0].process_count == 2
 
 
 def test_a_container_has_awss_time_to_become_healthy() -> None:
@@ -57,49 +60,57 @@ def test_what_was_set_at_run_time_is_retained_but_what_is_excluded(
     assert (variant.instance_count, variant.weight) == (count, weight)
 
 
+CAPTURE = {"EnableCapture": True, "InitialSamplingPercentage": 5, "DestinationS3Uri": "s3://b/c"}
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "excluded", "kept"),
+    [
+        (CAPTURE, None, (), True),
+        (None, CAPTURE, (), False),
+        (CAPTURE, None, ("DataCaptureConfig",), False),
+        (None, CAPTURE, ("DataCaptureConfig",), True),
+    ],
+)
+def test_data_capture_is_the_endpoints_own_unless_it_is_excluded(
+    live: Any, wanted: Any, excluded: tuple[str, ...], kept: bool
+) -> None:
+    before, after = (replace(deployment(), config={"DataCaptureConfig": capture}) for capture in (live, wanted))
+    retained = retain_variant_properties(after, before, frozenset(excluded))
+    capture = config_members(retained)["DataCaptureConfig"]
+    assert (capture is not None) == kept
+    assert capture is None or capture["CaptureStatus"] == "Started"
+
+
+def test_a_shadow_variant_is_deployed_beside_production() -> None:
+    instances = {"ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    config = {
+        "EndpointConfigName": "c",
+        "ProductionVariants": [{"VariantName": "A", **instances}],
+        "ShadowProductionVariants": [{"VariantName": "S", **instances, "InitialVariantWeight": 0.5}],
+    }
+    there = plan_deployment(config, {"m": MODEL})
+    assert [shadow.name for shadow in there.shadows] == ["S"]
+    assert Deployment.from_document(json.loads(json.dumps(there.to_document()))) == there
+
+
 def test_a_variant_that_is_new_keeps_what_it_asks_for() -> None:
     wanted = deployment("new", VariantName="B", InitialInstanceCount=2)
     assert retain_variant_properties(wanted, deployment(), frozenset()).variants[0].instance_count == 2
 
 
 def test_describe_counts_instances_that_are_healthy_and_none_for_serverless() -> None:
-    (summary,) = variant_summaries(deployment(InitialInstanceCount=3), {"A": 2})
+    (summary,) = variant_summaries(deployment(InitialInstanceCount=3).variants, {"A": 2})
     assert (summary["CurrentInstanceCount"], summary["DesiredInstanceCount"]) == (2, 3)
-    (summary,) = variant_summaries(serverless(), {"A": 1})
+    (summary,) = variant_summaries(serverless().variants, {"A": 1})
     assert summary["CurrentInstanceCount"] == 0
     assert summary["CurrentServerlessConfig"]["MaxConcurrency"] == 3
 
 
-COUNT, PROVISIONED = autoscaling.INSTANCE_COUNT, autoscaling.PROVISIONED_CONCURRENCY
-
-
-@pytest.mark.parametrize(
-    ("live", "dimension", "low", "high", "words"),
-    [
-        (deployment(), COUNT, 2, 1, "less than minimum"),
-        (deployment(), COUNT, 0, 1, "1 or more"),
-        (deployment(), PROVISIONED, 1, 1, f"scales by {COUNT}"),
-        (serverless(), COUNT, 1, 1, f"scales by {PROVISIONED}"),
-        (serverless(), PROVISIONED, 1, 4, "MaxConcurrency"),
-    ],
-)
-def test_a_target_scales_what_its_variant_has(
-    live: Deployment, dimension: str, low: int, high: int, words: str
-) -> None:
-    target = {"ScalableDimension": dimension, "MinCapacity": low, "MaxCapacity": high}
-    with pytest.raises(AwsError, match=words):
-        autoscaling.check_capacities(target, None, live.variants[0])
-
-
-def test_a_registered_target_is_changed_in_parts() -> None:
-    before = {"MinCapacity": 1, "MaxCapacity": 2}
-    autoscaling.check_capacities({"ScalableDimension": COUNT, "MaxCapacity": 5}, before, deployment().variants[0])
-
-
-def test_a_policy_has_the_configuration_of_its_type() -> None:
-    policy = {"PolicyName": "p", "PolicyType": "TargetTrackingScaling"}
-    with pytest.raises(AwsError, match="TargetTrackingScalingPolicyConfiguration"):
-        autoscaling.check_policy(policy, None)
-    tracking = {"TargetValue": 1.0, "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPU"}}
-    with pytest.raises(AwsError, match="not a metric of SageMaker"):
-        autoscaling.check_policy({**policy, "TargetTrackingScalingPolicyConfiguration": tracking}, None)
+def test_a_stage_is_told_of_each_variant_in_its_own_words() -> None:
+    stage = Stage("Creating", 5.0, "some", {"A": "Launching 1 instance(s)."})
+    (summary,) = variant_summaries(deployment().variants, {}, stage)
+    assert summary["VariantStatus"] == [
+        {"Status": "Creating", "StatusMessage": "Launching 1 instance(s).", "StartTime": 5.0}
+    ]
+    assert stage.to_status("B")["StatusMessage"] == "some"

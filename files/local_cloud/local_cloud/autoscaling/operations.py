@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Application Auto Scaling's control plane for SageMaker's variants: targets and policies are kept and given back."""
+"""Application Auto Scaling for SageMaker's variants: each operation that we serve, by its name."""
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,35 +11,59 @@ from ..aws.errors import AwsError
 from ..aws.json_protocol import Response, failure, parse_body, success
 from ..aws.service_model import load_api
 from ..aws.validation import validate
-from ..sagemaker.arns import key_of
-from ..sagemaker.deployment import Deployment, Variant
-from ..sagemaker.endpoint_manager import DEPLOYED
+from ..cloudwatch.client import CloudWatch
+from ..cloudwatch.evaluator import AlarmEvaluator
+from ..ministack_backend import Ministack
+from ..sagemaker.endpoint_manager import EndpointManager
 from ..sagemaker.operations import unknown_operation
-from ..store import Document, Store
-from .rules import check_capacities, check_policy, check_target, parse_resource_id, target_key
+from ..settings import Settings
+from ..store import Store
+from .activities import ScalingActivities
+from .controller import Controller
+from .policies import ScalingPolicies
+from .records import POLICIES, SCHEDULED, TARGETS, Records, matching, page
+from .resources import Scalable, check_filters
+from .scaler import Scaler
+from .scheduled_actions import ScheduledActions
+from .service_linked_role import ServiceLinkedRole
+from .targets import ScalableTargets
+from .variants import Variants
 
-TARGETS, POLICIES = "scalable-target", "scaling-policy"
-_DEFAULT_PAGE = 50
-_SERVICE_LINKED_ROLE = (
-    "aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
-    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-)
+__all__ = ["POLICIES", "TARGETS", "ApplicationAutoScaling"]
 
 Operation = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class ApplicationAutoScaling:
-    """RegisterScalableTarget, PutScalingPolicy and their Describe, Deregister and Delete."""
+    """Answers calls, and scales between them. `start` begins the scaling, `stop` ends it."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, manager: EndpointManager, ministack: Ministack, settings: Settings) -> None:
+        cloudwatch = CloudWatch(ministack)
+        variants = Variants(store, manager)
+        self._records = records = Records(store)
+        self._activities = ScalingActivities(store)
+        self._scaler = Scaler(records, variants, self._activities)
+        self._controller = Controller(records, variants, self._activities, self._scaler, settings.time_scale)
+        self._alarms = AlarmEvaluator(cloudwatch, settings.time_scale, self._controller.observe)
+        self._policies = ScalingPolicies(records, cloudwatch)
+        scheduled = ScheduledActions(records, self._controller.wake)
+        self._targets = ScalableTargets(
+            records, variants, ServiceLinkedRole(ministack), self._controller.enforce, self._forget
+        )
         self._operations: dict[str, Operation] = {
-            "RegisterScalableTarget": self._register,
-            "DescribeScalableTargets": self._describe_targets,
-            "DeregisterScalableTarget": self._deregister,
-            "PutScalingPolicy": self._put_policy,
-            "DescribeScalingPolicies": self._describe_policies,
-            "DeleteScalingPolicy": self._delete_policy,
+            "RegisterScalableTarget": self._targets.register,
+            "DescribeScalableTargets": self._targets.describe,
+            "DeregisterScalableTarget": self._targets.deregister,
+            "TagResource": self._targets.tag,
+            "UntagResource": self._targets.untag,
+            "ListTagsForResource": self._targets.list_tags,
+            "PutScalingPolicy": self._policies.put,
+            "DescribeScalingPolicies": self._policies.describe,
+            "DeleteScalingPolicy": self._policies.delete,
+            "PutScheduledAction": scheduled.put,
+            "DescribeScheduledActions": scheduled.describe,
+            "DeleteScheduledAction": scheduled.delete,
+            "DescribeScalingActivities": self._describe_activities,
         }
         self._api = load_api("application-autoscaling", frozenset(self._operations))
 
@@ -54,126 +76,49 @@ class ApplicationAutoScaling:
             model = self._api.operation(operation)
             parameters = parse_body(body)
             validate(model.input_shape, parameters)
-            if parameters["ServiceNamespace"] != "sagemaker":
-                raise AwsError("ValidationException", "The local cloud scales the service namespace sagemaker only.")
             return success(model.output_shape, await run(caller, parameters))
         except AwsError as error:
             return failure(error)
 
-    async def _register(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
-        check_target(parameters)
-        key = target_key(parameters)
-        before = self._store.get(TARGETS, caller, key)
-        variant = self._variant(caller, parameters)
-        check_capacities(parameters, before, variant)
-        document: Document = before or {
-            "ServiceNamespace": "sagemaker",
-            "ResourceId": parameters["ResourceId"],
-            "ScalableDimension": parameters["ScalableDimension"],
-            "CreationTime": time.time(),
-            "RoleARN": f"arn:aws:iam::{caller.account}:role/{_SERVICE_LINKED_ROLE}",
-            "ScalableTargetARN": caller.arn("application-autoscaling", f"scalable-target/{uuid.uuid4().hex[:24]}"),
-            "SuspendedState": {
-                "DynamicScalingInSuspended": False,
-                "DynamicScalingOutSuspended": False,
-                "ScheduledScalingSuspended": False,
-            },
-        }
-        document |= {name: parameters[name] for name in ("MinCapacity", "MaxCapacity") if name in parameters}
-        document["SuspendedState"] = {**document["SuspendedState"], **parameters.get("SuspendedState", {})}
-        self._store.put(TARGETS, caller, key, document)
-        return {"ScalableTargetARN": document["ScalableTargetARN"]}
+    def start(self) -> None:
+        """Go on with what was there when the cloud was last stopped or killed."""
+        self._scaler.resume()
+        self._controller.start()
+        self._alarms.start()
 
-    async def _describe_targets(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
-        wanted = parameters.get("ResourceIds")
+    async def stop(self) -> None:
+        """End the scaling. What is remembered is already on disk."""
+        await self._alarms.stop()
+        await self._controller.stop()
+        await self._scaler.stop()
+
+    # What SageMaker asks for.
+
+    def registered_variants(self, caller: Caller, endpoint_name: str) -> set[str]:
+        """The names of the endpoint's variants that are scalable targets, in either dimension."""
+        return self._targets.registered_variants(caller, endpoint_name)
+
+    async def endpoint_deleted(self, caller: Caller, endpoint_name: str) -> None:
+        """Deregister the endpoint's scalable targets.
+
+        SageMaker's guide, "Delete endpoints configured for auto scaling": they are deregistered without notice.
+        """
+        for scalable in self._targets.of_endpoint(caller, endpoint_name):
+            await self._targets.remove(caller, scalable)
+
+    async def _forget(self, caller: Caller, scalable: Scalable) -> None:
+        for policy in self._records.of(POLICIES, caller, scalable):
+            await self._policies.remove(caller, policy)
+        for action in self._records.of(SCHEDULED, caller, scalable):
+            self._records.delete(SCHEDULED, caller, action)
+
+    async def _describe_activities(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
+        check_filters(parameters, [parameters["ResourceId"]] if "ResourceId" in parameters else [])
+        with_not_scaled = parameters.get("IncludeNotScaledActivities", False)
         found = [
-            document
-            for document in self._store.list(TARGETS, caller)
-            if (not wanted or document["ResourceId"] in wanted)
-            and parameters.get("ScalableDimension") in (None, document["ScalableDimension"])
+            activity
+            for activity in matching(self._activities.newest_first(caller), parameters)
+            if with_not_scaled or "NotScaledReasons" not in activity
         ]
-        page, token = _page(found, parameters)
-        return {"ScalableTargets": page, "NextToken": token}
-
-    async def _deregister(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
-        self._target(caller, parameters)
-        # Deregistering deletes the target's policies.
-        for policy in self._policies_of(caller, parameters):
-            self._store.delete(POLICIES, caller, _policy_key(policy))
-        self._store.delete(TARGETS, caller, target_key(parameters))
-        return {}
-
-    async def _put_policy(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
-        self._target(caller, parameters)
-        key = _policy_key(parameters)
-        before = self._store.get(POLICIES, caller, key)
-        document = {**(before or {}), **parameters}
-        document.setdefault("PolicyType", "StepScaling")
-        check_policy(document, before)
-        if before is None:
-            document["CreationTime"] = time.time()
-            document["PolicyARN"] = caller.arn(
-                "autoscaling",
-                f"scalingPolicy:{uuid.uuid4()}:resource/sagemaker/{parameters['ResourceId']}:"
-                f"policyName/{parameters['PolicyName']}",
-            )
-            document["Alarms"] = []
-        self._store.put(POLICIES, caller, key, document)
-        return {"PolicyARN": document["PolicyARN"], "Alarms": document["Alarms"]}
-
-    async def _describe_policies(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
-        names = parameters.get("PolicyNames")
-        found = [
-            document
-            for document in self._store.list(POLICIES, caller)
-            if (not names or document["PolicyName"] in names)
-            and parameters.get("ResourceId") in (None, document["ResourceId"])
-            and parameters.get("ScalableDimension") in (None, document["ScalableDimension"])
-        ]
-        page, token = _page(found, parameters)
-        return {"ScalingPolicies": page, "NextToken": token}
-
-    async def _delete_policy(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
-        key = _policy_key(parameters)
-        if self._store.get(POLICIES, caller, key) is None:
-            raise AwsError(
-                "ObjectNotFoundException",
-                f"No scaling policy found for service namespace: sagemaker, resource ID: {parameters['ResourceId']}, "
-                f"scalable dimension: {parameters['ScalableDimension']}: {parameters['PolicyName']}",
-            )
-        self._store.delete(POLICIES, caller, key)
-        return {}
-
-    def _target(self, caller: Caller, parameters: dict[str, Any]) -> Document:
-        target = self._store.get(TARGETS, caller, target_key(parameters))
-        if target is None:
-            raise AwsError(
-                "ObjectNotFoundException",
-                f"No scalable target found for service namespace: sagemaker, resource ID: {parameters['ResourceId']}, "
-                f"scalable dimension: {parameters['ScalableDimension']}",
-            )
-        return target
-
-    def _variant(self, caller: Caller, parameters: dict[str, Any]) -> Variant:
-        endpoint_name, variant_name = parse_resource_id(parameters["ResourceId"])
-        document = self._store.get("endpoint", caller, key_of(endpoint_name))
-        if document is not None and document.get(DEPLOYED):
-            for variant in Deployment.from_document(document[DEPLOYED]).variants:
-                if variant.name == variant_name:
-                    return variant
-        raise AwsError("ValidationException", f"There is no variant {parameters['ResourceId']} that is in service.")
-
-    def _policies_of(self, caller: Caller, parameters: dict[str, Any]) -> list[Document]:
-        return [policy for policy in self._store.list(POLICIES, caller) if target_key(policy) == target_key(parameters)]
-
-
-def _policy_key(parameters: dict[str, Any]) -> str:
-    return f"{target_key(parameters)}|{parameters['PolicyName']}"
-
-
-def _page(found: list[Document], parameters: dict[str, Any]) -> tuple[list[Document], str | None]:
-    token = parameters.get("NextToken", "0")
-    if not token.isdigit():
-        raise AwsError("InvalidNextTokenException", "The next token supplied was invalid.")
-    end = int(token) + parameters.get("MaxResults", _DEFAULT_PAGE)
-    return found[int(token) : end], str(end) if end < len(found) else None
+        shown, token = page(found, parameters)
+        return {"ScalingActivities": shown, "NextToken": token}

@@ -23,13 +23,21 @@ class Response:
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
-    """The parameters of a call. Raises SerializationException for anything but a JSON object."""
+    """The parameters of a call.
+
+    Raises SerializationException for anything but a JSON object in UTF-8 whose strings are text: no NaN, no half of a
+    surrogate pair, no number or nesting beyond what can be read. AWS gives most of these no message.
+    """
     try:
-        parameters = json.loads(body or b"{}")
-    except ValueError:
-        raise AwsError("SerializationException", "The request body is not JSON.") from None
+        parameters = json.loads(body.decode(), parse_constant=_refuse)
+        if b"\\ud" in body or b"\\uD" in body:
+            json.dumps(parameters, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise AwsError("SerializationException", "") from None
+    if isinstance(parameters, list):
+        raise AwsError("SerializationException", "Start of list found where not expected")
     if not isinstance(parameters, dict):
-        raise AwsError("SerializationException", "The request body is not a JSON object.")
+        raise AwsError("SerializationException", "")
     return parameters
 
 
@@ -40,8 +48,9 @@ def success(shape: Shape | None, result: dict[str, Any]) -> Response:
 
 
 def failure(error: AwsError) -> Response:
-    """The answer to a refused call."""
-    body = json.dumps({"__type": error.code, "message": error.message, **error.fields}).encode()
+    """The answer to a refused call. An error without words has no message at all, as on AWS."""
+    words = {"message": error.message} if error.message else {}
+    body = json.dumps({"__type": error.code, **words, **error.fields}).encode()
     return Response(
         error.status, body, {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": str(uuid.uuid4())}
     )
@@ -61,3 +70,7 @@ def shaped(shape: Shape, value: Any) -> Any:
     if isinstance(shape, MapShape):
         return {key: shaped(shape.value, item) for key, item in value.items()}
     return value
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")

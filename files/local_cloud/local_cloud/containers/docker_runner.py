@@ -13,6 +13,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
+from ..ecr.tokens import docker_credentials
 from ..settings import BIND_HOST, Settings
 from .image import ImageError
 from .runner import STOP_GRACE_SECONDS, ContainerSpec, LogSink
@@ -56,7 +57,8 @@ class DockerRunner:
         try:
             self._client.images.get(image)
         except ImageNotFound:
-            self._client.images.pull(image)
+            credentials = docker_credentials(self._settings, spec.image.reference.owner)
+            self._client.images.pull(image, auth_config=credentials)
         return self._client.containers.run(
             image,
             ["serve"],
@@ -81,6 +83,8 @@ class RunningDockerContainer:
 
     def __init__(self, container: Any, port: int, log: LogSink) -> None:
         self.port = port
+        self.pid = None
+        self.docker_id: str = container.id
         self._container = container
         self._loop = asyncio.get_running_loop()
         self._log = log
@@ -102,6 +106,11 @@ class RunningDockerContainer:
         await self.wait()
         with contextlib.suppress(NotFound, APIError):
             await asyncio.to_thread(self._container.remove, force=True, v=True)
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        with contextlib.suppress(NotFound, APIError):
+            await asyncio.to_thread(self._container.kill)
 
     def _follow_output(self) -> None:
         with contextlib.suppress(DockerException):

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-import io
 import json
 import shutil
 import tempfile
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..ecr.image_store import Repository
 from ..ministack_backend import Ministack
 from .archive import ArchiveError, unpack_tar
 from .image_reference import ImageReference
@@ -57,23 +58,24 @@ class Image:
 
 async def find_image(ministack: Ministack, reference: ImageReference) -> Image | None:
     """The image in the local ECR, or None. Raises ImageError where what is there cannot be right."""
-    found = await ministack.image_manifest(reference.owner, reference.repository, reference.reference)
+    repository = Repository(reference.owner, reference.repository)
+    tag = None if reference.digest else reference.reference
+    found = ministack.images.image(repository, digest=reference.digest, tag=tag)
     if found is None:
         return None
-    raw, media_type = found
-    digest = "sha256:" + hashlib.sha256(raw).hexdigest()
-    if reference.digest and digest != reference.digest:
-        raise ImageError(f"The manifest stored under {reference.digest} has the digest {digest}.")
-    manifest = json.loads(raw)
+    digest = "sha256:" + hashlib.sha256(found.manifest).hexdigest()
+    if digest != found.digest:
+        raise ImageError(f"The manifest stored under {found.digest} has the digest {digest}.")
+    manifest = json.loads(found.manifest)
     config: dict[str, Any] = {}
     if "config" in manifest:
-        blob = await ministack.blob(reference.owner, reference.repository, manifest["config"]["digest"])
-        if blob is not None:
-            config = json.loads(blob).get("config") or {}
+        path = ministack.images.blob_path(manifest["config"]["digest"])
+        if path.is_file():
+            config = json.loads(await asyncio.to_thread(path.read_bytes)).get("config") or {}
     return Image(
         reference,
         digest,
-        manifest.get("mediaType") or media_type,
+        manifest.get("mediaType") or found.media_type,
         manifest,
         labels=config.get("Labels") or {},
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
@@ -84,22 +86,29 @@ async def find_image(ministack: Ministack, reference: ImageReference) -> Image |
 async def unpack_process_image(ministack: Ministack, image: Image, images_dir: Path) -> Path:
     """The directory with the image's build context, unpacked once per digest below `images_dir`."""
     target = images_dir / image.digest.removeprefix("sha256:")
-    if target.is_dir():
-        return target
-    layers = []
-    for layer in image.manifest["layers"]:
-        blob = await ministack.blob(image.reference.owner, image.reference.repository, layer["digest"])
-        if blob is None:
-            raise ImageError(f"Layer {layer['digest']} of {image.reference.at_digest(image.digest)} is missing.")
-        layers.append(blob)
-    staging = Path(tempfile.mkdtemp(dir=images_dir, prefix=".unpacking-"))
+    layers = [(layer["digest"], ministack.images.blob_path(layer["digest"])) for layer in image.manifest["layers"]]
     try:
-        for blob in layers:
-            await asyncio.to_thread(unpack_tar, io.BytesIO(blob), staging)
-        if not target.is_dir():
-            staging.rename(target)
+        await asyncio.to_thread(_unpack, layers, target)
+    except FileNotFoundError as error:
+        name = image.reference.at_digest(image.digest)
+        raise ImageError(f"A layer of {name} is missing: sha256:{Path(error.filename).name}.") from error
     except ArchiveError as error:
         raise ImageError(str(error)) from error
+    return target
+
+
+def _unpack(layers: list[tuple[str, Path]], target: Path) -> None:
+    if target.is_dir():
+        return
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=".unpacking-"))
+    try:
+        for digest, path in layers:
+            with path.open("rb") as layer:
+                if "sha256:" + hashlib.file_digest(layer, "sha256").hexdigest() != digest:
+                    raise ArchiveError(f"The layer stored as {digest} has another digest.")
+                layer.seek(0)
+                unpack_tar(layer, staging)
+        with contextlib.suppress(OSError):  # another container of the image was quicker
+            staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return target

@@ -41,7 +41,11 @@ async def unpack_model_artifact(ministack: Ministack, caller: Caller, url: str, 
         await ministack.download_object(caller, *place, archive)
         await asyncio.to_thread(_unpack, archive, target)
     except AwsError as error:
-        raise ArtifactError(f'Failed to download model data for container "{container}" from URL: "{url}".') from error
+        raise ArtifactError(
+            f'Failed to download model data for container "{container}" from URL: "{url}". Please ensure that there is '
+            "an object located at the URL and that the role passed to CreateModel has permissions to download the "
+            "object."
+        ) from error
     except ArchiveError as error:
         raise ArtifactError(
             f'Failed to extract model data archive for container "{container}" from URL "{url}". '

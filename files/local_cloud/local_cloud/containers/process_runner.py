@@ -75,6 +75,8 @@ class RunningProcess:
         self, process: asyncio.subprocess.Process, port: int, base_dir: Path, output: int, log: LogSink
     ) -> None:
         self.port = port
+        self.pid = process.pid
+        self.docker_id = None
         self._process = process
         self._base_dir = base_dir
         self._output = output
@@ -96,6 +98,10 @@ class RunningProcess:
         if not self._ended.done():
             self._kill_group()
         await asyncio.shield(self._ended)
+
+    async def kill(self) -> None:
+        """SIGKILL to the whole group."""
+        self._kill_group()
 
     async def _follow(self) -> int:
         status = await self._process.wait()

@@ -32,9 +32,16 @@ class ContainerSpec:
 
 
 class RunningContainer(Protocol):
-    """A started container. `port` is where it answers on 127.0.0.1."""
+    """A started container. `port` is where it answers on 127.0.0.1; one of the ids is None."""
 
-    port: int
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def pid(self) -> int | None: ...
+
+    @property
+    def docker_id(self) -> str | None: ...
 
     async def wait(self) -> int:
         """Return the exit status, once it has ended."""
@@ -42,6 +49,10 @@ class RunningContainer(Protocol):
 
     async def stop(self, grace: float = STOP_GRACE_SECONDS) -> None:
         """SIGTERM, SIGKILL after `grace` seconds, and return when it is gone."""
+        ...
+
+    async def kill(self) -> None:
+        """SIGKILL, as the kernel does when memory runs out: nobody expects it."""
         ...
 
 

@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The layer half of the ECR API, which ministack only pretends to have."""
+"""Amazon ECR: its images, through its API and through the registry that Docker speaks to.
+
+ministack has the repositories, with their tags and policies. It would keep layers in memory, and its API accepts layers
+and forgets them; so images and layers are ours, and on disk.
+"""
 
 from __future__ import annotations

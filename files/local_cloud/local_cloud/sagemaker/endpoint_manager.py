@@ -2,7 +2,8 @@
 """Carries endpoints through their lives: creates, replaces, rescales and deletes them, and brings them back at start.
 
 The endpoint's document in the store is the truth that DescribeEndpoint shows; it is written before each step, so a
-cloud that is stopped or killed in the middle goes on from there.
+cloud that is stopped or killed in the middle goes on from there: an update starts again from its beginning, a rollback
+is over. The steps themselves are in endpoint_steps.py.
 """
 
 from __future__ import annotations
@@ -10,269 +11,276 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ..aws.caller import Caller
-from ..containers.fleet import StartupFailed
+from ..aws.errors import AwsError, validation
 from ..containers.launcher import Launchers
+from ..faults.book import FaultBook
 from ..store import Document, Store
-from .arns import key_of
+from .arns import key_of, not_found
 from .deployment import Deployment, variant_summaries
+from .describe import capacities_of, endpoint_overview, with_live
+from .endpoint_documents import DEPLOYED, KIND, MIXED, OPTIONS, PENDING, EndpointDocuments
+from .endpoint_steps import EndpointSteps
 from .lifecycle import (
     CREATING,
     DELETING,
     FAILED,
     IN_SERVICE,
-    ROLLING_BACK,
+    OUT_OF_SERVICE,
+    SYSTEM_UPDATING,
     UPDATING,
-    check_transition,
+    refuse_update,
 )
-from .live_endpoint import DeploymentFailed, RunningDeployment
+from .live_endpoint import LiveEndpoint, Side
+from .overview import Capacity, EndpointOverview
+from .running_deployment import RunningDeployment
+
+__all__ = ["DEPLOYED", "EndpointManager", "LiveEndpoint"]
 
 logger = logging.getLogger("local_cloud.endpoints")
 
-KIND = "endpoint"
-DEPLOYED, PENDING = "_deployed", "_pending"
-
 _Key = tuple[str, str, str]
-
-
-@dataclass
-class LiveEndpoint:
-    """An endpoint that answers, or is about to again. `ready` is set once its containers are up."""
-
-    caller: Caller
-    name: str
-    running: RunningDeployment
-    ready: asyncio.Event
 
 
 class EndpointManager:
     """The endpoints of every account and region."""
 
-    def __init__(self, store: Store, launchers: Launchers) -> None:
-        self._store = store
-        self._launchers = launchers
+    def __init__(self, store: Store, launchers: Launchers, faults: FaultBook | None = None) -> None:
+        self._documents = EndpointDocuments(store)
+        self._steps = EndpointSteps(self._documents, launchers, FaultBook() if faults is None else faults)
         self._live: dict[_Key, LiveEndpoint] = {}
         self._work: dict[_Key, asyncio.Task[None]] = {}
-        self._background: set[asyncio.Task[Any]] = set()
 
     # What the control plane asks for. Each writes the first new state and returns; the rest happens in a task.
 
     def create(self, caller: Caller, document: Document, deployment: Deployment) -> None:
         """Begin an endpoint's life. document: all of DescribeEndpoint's members that are known by now."""
-        document = {
-            **document,
-            "EndpointStatus": CREATING,
-            "ProductionVariants": variant_summaries(deployment, {}, CREATING, time.time()),
-            PENDING: deployment.to_document(),
-        }
-        self._put(caller, document)
-        self._spawn(caller, document["EndpointName"], self._create(caller, document["EndpointName"], deployment))
+        name = document["EndpointName"]
+        summaries = variant_summaries(deployment.variants, {})
+        changes = {"EndpointStatus": CREATING, "ProductionVariants": summaries, PENDING: deployment.to_document()}
+        self._documents.put(caller, {**document, **changes})
+        self._begin_creating(caller, name, deployment)
 
     def update(self, caller: Caller, name: str, deployment: Deployment, options: dict[str, Any] | None) -> None:
-        """Begin a blue/green update. options: the DeploymentConfig of the call, kept for RetainDeploymentConfig."""
-        changes: Document = {
-            PENDING: deployment.to_document(),
-            "FailureReason": None,
-            "PendingDeploymentSummary": {
-                "EndpointConfigName": deployment.config_name,
-                "StartTime": time.time(),
-                "ProductionVariants": variant_summaries(deployment, {}, CREATING, time.time()),
-            },
-        }
+        """Begin an update. options: the DeploymentConfig in force, kept for RetainDeploymentConfig."""
+        changes: Document = {PENDING: deployment.to_document(), OPTIONS: options, "FailureReason": None}
         if options is not None:
             changes["LastDeploymentConfig"] = options
-        self._move(caller, name, UPDATING, **changes)
-        self._spawn(caller, name, self._update(caller, name, deployment))
+        self._documents.move(caller, name, UPDATING, **changes)
+        live = self._live[_key(caller, name)]
+        live.green_since = time.time()
+        live.superseded.set()
+        self._spawn(live, lambda: self._steps.update(live, deployment, options))
 
-    def rescale(self, caller: Caller, name: str, counts: Mapping[str, int], weights: Mapping[str, float]) -> None:
-        """Begin a change of instance counts and weights, by variant name."""
-        running = self._live[_key(caller, name)].running
-        before, after = running.deployment, running.deployment.with_capacities(counts, weights)
+    def rescale(
+        self,
+        caller: Caller,
+        name: str,
+        counts: Mapping[str, int],
+        weights: Mapping[str, float],
+        serverless: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
+        """Begin a change of instance counts, weights and ServerlessConfigs, by variant name. Raises AwsError."""
+        document = self._updatable(caller, name)
+        live = self._live[_key(caller, name)]
+        before = Deployment.from_document(document[DEPLOYED])
+        after = before.with_capacities(counts, weights, serverless)
+        live.superseded.set()
         # Written first: a cloud that is stopped in the middle comes back with the new capacities.
-        self._move(caller, name, UPDATING, FailureReason=None, **{DEPLOYED: after.to_document()})
-        self._spawn(caller, name, self._rescale(caller, name, running, before, after))
+        self._documents.move(caller, name, UPDATING, FailureReason=None, **{DEPLOYED: after.to_document()})
+        self._spawn(live, lambda: self._steps.rescale(live, before, after))
+
+    def set_provisioned_concurrency(self, caller: Caller, name: str, variant: str, count: int) -> None:
+        """Begin to keep `count` containers of a serverless variant warm; 0 for none. Raises AwsError."""
+        deployment = Deployment.from_document(self._updatable(caller, name)[DEPLOYED])
+        config = next((v.serverless for v in deployment.variants if v.name == variant), None)
+        if config is None:
+            raise validation(f"The endpoint {name} has no serverless variant {variant}.")
+        wanted = {member: value for member, value in config.items() if member != "ProvisionedConcurrency"}
+        self.rescale(caller, name, {}, {}, {variant: wanted | ({"ProvisionedConcurrency": count} if count else {})})
 
     def delete(self, caller: Caller, name: str) -> None:
         """Begin an endpoint's end."""
-        self._move(caller, name, DELETING)
-        self._spawn(caller, name, self._delete(caller, name))
+        self._documents.move(caller, name, DELETING)
+        self._begin_deleting(caller, name)
 
-    # What the runtime and the admin pages ask for.
+    # Events of AWS's own, and of the command line. Each raises AwsError where the state does not allow it.
+
+    async def begin_system_update(self, caller: Caller, name: str) -> None:
+        """Maintenance: the endpoint serves on, and can neither be updated nor deleted."""
+        self._event(caller, name, {IN_SERVICE}, SYSTEM_UPDATING)
+
+    async def end_system_update(self, caller: Caller, name: str) -> None:
+        """The maintenance is over."""
+        self._event(caller, name, {SYSTEM_UPDATING}, IN_SERVICE)
+
+    async def take_out_of_service(self, caller: Caller, name: str) -> None:
+        """The endpoint takes no requests until it is brought back. Its containers stay."""
+        self._event(caller, name, {IN_SERVICE}, OUT_OF_SERVICE)
+
+    async def bring_back_into_service(self, caller: Caller, name: str) -> None:
+        """The endpoint takes requests again."""
+        self._event(caller, name, {OUT_OF_SERVICE}, IN_SERVICE)
+
+    async def kill_containers(self, caller: Caller, name: str, variant: str | None, count: int | None) -> list[str]:
+        """SIGKILL so many containers (all, where count is None) of a variant (any); return the ids of those killed."""
+        live = self._live.get(_key(caller, name))
+        if live is None:
+            raise not_found(KIND, caller, name)
+        fleets = [
+            fleet
+            for side in live.sides
+            for fleet_name, fleet in {**side.running.fleets, **side.running.shadows}.items()
+            if variant in (None, fleet_name)
+        ]
+        if not fleets:
+            raise validation(f"The endpoint {name} has no variant {variant}.")
+        victims = [container for fleet in fleets for container in [*fleet.containers, *fleet.starter.starting]][:count]
+        for container in victims:
+            await container.running.kill()
+        return [container.container_id for container in victims]
+
+    # What the runtime, the scaling and the pages ask for.
 
     def find(self, caller: Caller, name: str) -> LiveEndpoint | None:
         """The endpoint with exactly this name, if it has containers that answer or will in a moment."""
         live = self._live.get(_key(caller, name))
-        return live if live is not None and live.name == name else None
+        return live if live is not None and live.answering and live.name == name else None
+
+    def live_endpoints(self) -> list[LiveEndpoint]:
+        """Every endpoint that has containers, of every account and region."""
+        return list(self._live.values())
 
     def refreshed(self, caller: Caller, document: Document) -> Document:
-        """The document with the instance counts of this moment."""
+        """The document with the instance counts and the deployment stages of this moment."""
         live = self._live.get(_key(caller, document["EndpointName"]))
-        if live is None or document["EndpointStatus"] not in (IN_SERVICE, UPDATING, ROLLING_BACK):
-            return document
-        return {
-            **document,
-            "ProductionVariants": variant_summaries(live.running.deployment, live.running.running()),
-        }
+        return with_live(document, live) if live else document
+
+    def capacities(self, caller: Caller, name: str) -> dict[str, Capacity]:
+        """How much each variant has, by name; empty where the endpoint has no containers."""
+        live = self._live.get(_key(caller, name))
+        return capacities_of(live) if live else {}
+
+    def overview(self, caller: Caller | None = None) -> list[EndpointOverview]:
+        """Every endpoint with its containers, of one account and region or of all."""
+        return [
+            endpoint_overview(owner, document, self._live.get(_key(owner, document["EndpointName"])))
+            for owner, document in self._documents.everywhere()
+            if caller in (None, owner)
+        ]
 
     def summary(self) -> dict[str, Any]:
-        """How many endpoints there are, how many answer, and the names of those that are being brought back."""
-        waiting = [live.name for live in self._live.values() if not live.ready.is_set()]
-        return {"total": len(self._live), "returning": waiting}
+        """How many endpoints there are, which are being brought back, and why the last attempt at that failed."""
+        answering = [live for live in self._live.values() if live.answering]
+        returning = [live for live in answering if not live.ready.is_set()]
+        return {
+            "total": len(answering),
+            "returning": [live.name for live in returning],
+            "failing": {live.name: live.trouble for live in returning if live.trouble},
+        }
 
     # The cloud's own life.
 
     def restore(self) -> None:
         """Bring back what the store says was there, each endpoint in a task of its own."""
-        for caller, document in list(self._store.everywhere(KIND)):
+        for caller, document in list(self._documents.everywhere()):
             name, status = document["EndpointName"], document["EndpointStatus"]
-            if status == FAILED:
-                continue
             if status == CREATING:
-                deployment = Deployment.from_document(document[PENDING])
-                self._spawn(caller, name, self._create(caller, name, deployment))
-                continue
-            if status == DELETING:
-                self._spawn(caller, name, self._delete(caller, name))
-                continue
-            running = RunningDeployment(Deployment.from_document(document[DEPLOYED]))
-            live = LiveEndpoint(caller, name, running, asyncio.Event())
-            self._live[_key(caller, name)] = live
-            self._spawn(caller, name, self._return(live, document))
+                self._begin_creating(caller, name, Deployment.from_document(document[PENDING]))
+            elif status == DELETING:
+                self._begin_deleting(caller, name)
+            elif status != FAILED:
+                self._begin_returning(caller, document)
 
     async def shut_down(self) -> None:
         """Stop every container and leave the documents as they are."""
+        for live in self._live.values():
+            live.answering = False
         for task in self._work.values():
             task.cancel()
-        await asyncio.gather(*self._work.values(), *self._background, return_exceptions=True)
-        await asyncio.gather(*(live.running.stop(drain=False) for live in self._live.values()))
+        await asyncio.gather(*self._work.values(), return_exceptions=True)
+        await asyncio.gather(*(live.stop(drain=0) for live in self._live.values()), self._steps.hurry())
         self._live.clear()
 
-    # The steps.
+    # The pieces.
 
-    async def _create(self, caller: Caller, name: str, deployment: Deployment) -> None:
-        running = RunningDeployment(deployment)
-        try:
-            await running.start(caller, name, self._launchers)
-        except DeploymentFailed as failure:
-            logger.warning("endpoint %s: Failed: %s", name, failure)
-            self._move(caller, name, FAILED, FailureReason=str(failure), ProductionVariants=None)
-            return
-        self._go_live(caller, name, running)
-        self._settle(caller, name, running, {PENDING: None})
+    def _begin_creating(self, caller: Caller, name: str, deployment: Deployment) -> None:
+        live = LiveEndpoint(caller, name, Side(RunningDeployment(deployment), 1.0), answering=False)
+        self._live[_key(caller, name)] = live
+        self._spawn(live, lambda: self._create(live))
 
-    async def _update(self, caller: Caller, name: str, deployment: Deployment) -> None:
-        green = RunningDeployment(deployment)
-        try:
-            await green.start(caller, name, self._launchers)
-        except DeploymentFailed as failure:
-            logger.warning("endpoint %s: RollingBack: %s", name, failure)
-            # The old fleet has served all along, so rolling back is only to say so.
-            self._move(caller, name, ROLLING_BACK, FailureReason=str(failure))
-            self._settle(caller, name, self._live[_key(caller, name)].running, _NO_UPDATE)
-            return
-        blue = self._live[_key(caller, name)].running
-        self._go_live(caller, name, green)
-        self._settle(caller, name, green, {**_NO_UPDATE, "EndpointConfigName": deployment.config_name})
-        self._in_background(blue.stop())
+    async def _create(self, live: LiveEndpoint) -> None:
+        if not await self._steps.create(live):
+            del self._live[_key(live.caller, live.name)]
 
-    async def _rescale(
-        self, caller: Caller, name: str, running: RunningDeployment, before: Deployment, after: Deployment
-    ) -> None:
-        running.deployment = after
-        try:
-            for variant in after.variants:
-                await running.fleets[variant.name].scale(variant.process_count)
-        except StartupFailed as failure:
-            running.deployment = before
-            self._move(caller, name, ROLLING_BACK, FailureReason=str(failure))
-            for variant in before.variants:
-                await running.fleets[variant.name].scale(variant.process_count)
-        self._settle(caller, name, running, {})
-
-    async def _delete(self, caller: Caller, name: str) -> None:
-        live = self._live.pop(_key(caller, name), None)
-        if live is not None:
-            await asyncio.shield(self._in_background(live.running.stop()))
-        self._store.delete(KIND, caller, key_of(name))
-        logger.info("endpoint %s: deleted", name)
-
-    async def _return(self, live: LiveEndpoint, document: Document) -> None:
-        """Bring an endpoint's containers back, for as long as it takes, then finish the update it was in."""
-        delay = 1.0
-        while True:
-            try:
-                await live.running.start(live.caller, live.name, self._launchers)
-                break
-            except DeploymentFailed as failure:
-                logger.warning("endpoint %s: does not come back yet: %s", live.name, failure)
-                live.running = RunningDeployment(live.running.deployment)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 60.0)
-        live.ready.set()
-        logger.info("endpoint %s: serving again", live.name)
-        if document["EndpointStatus"] == UPDATING and document.get(PENDING):
-            await self._update(live.caller, live.name, Deployment.from_document(document[PENDING]))
-        elif document["EndpointStatus"] != IN_SERVICE:
-            self._settle(live.caller, live.name, live.running, _NO_UPDATE)
-
-    # The pieces of a step.
-
-    def _go_live(self, caller: Caller, name: str, running: RunningDeployment) -> None:
-        live = self._live.get(_key(caller, name))
-        if live is None:
-            live = self._live[_key(caller, name)] = LiveEndpoint(caller, name, running, asyncio.Event())
-        live.running = running
-        live.ready.set()
-
-    def _settle(self, caller: Caller, name: str, running: RunningDeployment, changes: Document) -> None:
-        """The end of a create, an update or a rollback: InService with what is running."""
-        self._move(
-            caller,
-            name,
-            IN_SERVICE,
-            **changes,
-            **{DEPLOYED: running.deployment.to_document()},
-            ProductionVariants=variant_summaries(running.deployment, running.running()),
-        )
-        logger.info("endpoint %s: InService", name)
-
-    def _move(self, caller: Caller, name: str, status: str, **changes: Any) -> None:
-        document = self._store.get(KIND, caller, key_of(name))
-        if document is None:
-            raise LookupError(f"the endpoint {name} has no document")
-        check_transition(document["EndpointStatus"], status)
-        self._put(caller, {**document, "EndpointStatus": status, **changes})
-
-    def _put(self, caller: Caller, document: Document) -> None:
-        document["LastModifiedTime"] = time.time()
-        self._store.put(KIND, caller, key_of(document["EndpointName"]), document)
-
-    def _spawn(self, caller: Caller, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin_deleting(self, caller: Caller, name: str) -> None:
         key = _key(caller, name)
-        task = asyncio.create_task(work)
-        self._work[key] = task
+        live = self._live.get(key) or LiveEndpoint(caller, name, Side(_NOTHING))
+        live.answering = False
+        before = self._work.get(key)
+        if before is not None:  # it was being brought back
+            before.cancel()
+        self._spawn(live, lambda: self._delete(live))
+
+    async def _delete(self, live: LiveEndpoint) -> None:
+        await self._steps.delete(live)
+        self._live.pop(_key(live.caller, live.name), None)
+
+    def _begin_returning(self, caller: Caller, document: Document) -> None:
+        side = Side(RunningDeployment(Deployment.from_document(document[DEPLOYED])))
+        live = LiveEndpoint(caller, document["EndpointName"], side)
+        live.answering = document["EndpointStatus"] != OUT_OF_SERVICE
+        if mixed := document.get(MIXED):
+            live.mixed = Side(RunningDeployment(Deployment.from_document(mixed["deployment"])), mixed["share"])
+        live.green_since = document["LastModifiedTime"]
+        self._live[_key(caller, live.name)] = live
+        self._spawn(live, lambda: self._steps.come_back(live, document))
+
+    def _updatable(self, caller: Caller, name: str) -> Document:
+        document = self._documents.get(caller, name)
+        if document is None:
+            raise not_found(KIND, caller, name)
+        if refused := refuse_update(document["EndpointStatus"], document["EndpointArn"]):
+            raise refused
+        return document
+
+    def _event(self, caller: Caller, name: str, before: set[str], after: str) -> None:
+        document = self._documents.get(caller, name)
+        if document is None:
+            raise not_found(KIND, caller, name)
+        if (status := document["EndpointStatus"]) not in before:
+            raise AwsError(
+                "ValidationException",
+                f"The endpoint {name} is {status}; it goes to {after} from {' or '.join(sorted(before))} only.",
+            )
+        self._documents.move(caller, name, after)
+        self._live[_key(caller, name)].answering = after != OUT_OF_SERVICE
+
+    def _spawn(self, live: LiveEndpoint, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do an endpoint's work in a task, after what is still being done for it."""
+        key = _key(live.caller, live.name)
+        before = self._work.get(key)
+
+        async def in_turn() -> None:
+            if before is not None:
+                await asyncio.wait({before})
+            await work()
 
         def done(finished: asyncio.Task[None]) -> None:
             if self._work.get(key) is finished:
                 del self._work[key]
             if not finished.cancelled() and finished.exception():
-                logger.error("endpoint %s: the local cloud failed", name, exc_info=finished.exception())
+                logger.error("endpoint %s: the local cloud failed", live.name, exc_info=finished.exception())
 
+        task = asyncio.create_task(in_turn())
+        self._work[key] = task
         task.add_done_callback(done)
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run what a shutdown waits for instead of cancelling it."""
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return task
 
-
-_NO_UPDATE: Document = {PENDING: None, "PendingDeploymentSummary": None}
+_NOTHING = RunningDeployment(Deployment("", {}, ()))
 
 
 def _key(caller: Caller, name: str) -> _Key:

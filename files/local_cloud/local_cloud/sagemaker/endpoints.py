@@ -4,29 +4,44 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from ..aws.caller import Caller
-from ..aws.errors import validation
+from ..aws.errors import AwsError, validation
 from ..store import Document, Store
 from .arns import already_exists, arn_of, key_of, not_found
 from .deployment import Deployment, plan_deployment, retain_variant_properties
 from .endpoint_manager import DEPLOYED, EndpointManager
+from .guardrails import effective_deployment_config
 from .lifecycle import refuse_delete, refuse_update
-from .listing import list_page
-from .rules import check_same_kind, is_serverless
+from .listing import next_token, page_query
+from .rules import why_not_run
 from .tags import Tags, requested_tags
+from .update_rules import check_deployment_config, check_quota, check_update, wanted_capacities
+from .variant_rules import all_variants
 
 KIND = "endpoint"
+
+
+class Scaling(Protocol):
+    """What endpoints have to know of Application Auto Scaling."""
+
+    def registered_variants(self, caller: Caller, endpoint_name: str) -> Iterable[str]:
+        """The names of the endpoint's variants that are scalable targets."""
+
+    async def endpoint_deleted(self, caller: Caller, endpoint_name: str) -> None:
+        """Deregister the endpoint's scalable targets, as DeleteEndpoint does on AWS."""
 
 
 class Endpoints:
     """The operations on endpoints: Create, Describe, List, Update, UpdateEndpointWeightsAndCapacities, Delete."""
 
-    def __init__(self, store: Store, tags: Tags, manager: EndpointManager) -> None:
+    def __init__(self, store: Store, tags: Tags, manager: EndpointManager, scaling: Scaling) -> None:
         self._store = store
         self._tags = tags
         self._manager = manager
+        self._scaling = scaling
 
     async def create(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
         name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
@@ -34,6 +49,9 @@ class Endpoints:
         if self._store.get(KIND, caller, key_of(name)):
             raise already_exists(KIND, caller, name)
         deployment = self._plan(caller, config_name)
+        check_quota(deployment)
+        if options := parameters.get("DeploymentConfig"):
+            check_deployment_config(options, deployment)
         arn = arn_of(KIND, caller, name)
         document = {
             "EndpointName": name,
@@ -53,8 +71,9 @@ class Endpoints:
         return self._manager.refreshed(caller, self._found(caller, parameters["EndpointName"]))
 
     async def list(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
-        page, token = list_page(self._store.list(KIND, caller), parameters, "EndpointName")
-        return {"Endpoints": page, "NextToken": token}
+        query = page_query(parameters)
+        page = self._store.page(KIND, caller, query)
+        return {"Endpoints": page.documents, "NextToken": next_token(query, page)}
 
     async def update(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
         document = self._updatable(caller, parameters["EndpointName"])
@@ -63,35 +82,28 @@ class Endpoints:
             raise not_found("endpoint-config", caller, document["EndpointConfigName"])
         wanted = self._plan(caller, parameters["EndpointConfigName"])
         live = Deployment.from_document(document[DEPLOYED])
-        check_same_kind((variant.config for variant in live.variants), (variant.config for variant in wanted.variants))
         if parameters.get("RetainAllVariantProperties"):
             excluded = parameters.get("ExcludeRetainedVariantProperties") or []
             types = frozenset(item["VariantPropertyType"] for item in excluded)
             wanted = retain_variant_properties(wanted, live, types)
-        options = parameters.get("DeploymentConfig")
-        if options is None and parameters.get("RetainDeploymentConfig"):
-            options = document.get("LastDeploymentConfig")
+        options = effective_deployment_config(
+            parameters.get("DeploymentConfig"),
+            bool(parameters.get("RetainDeploymentConfig")),
+            document.get("LastDeploymentConfig"),
+        )
+        scalable = frozenset(self._scaling.registered_variants(caller, document["EndpointName"]))
+        check_update(live, wanted, options, scalable)
+        check_quota(wanted, live)
         self._manager.update(caller, document["EndpointName"], wanted, options)
         return {"EndpointArn": document["EndpointArn"]}
 
     async def update_weights_and_capacities(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
         document = self._updatable(caller, parameters["EndpointName"])
-        variants = {v.name: v for v in Deployment.from_document(document[DEPLOYED]).variants}
-        counts: dict[str, int] = {}
-        weights: dict[str, float] = {}
-        for wanted in parameters["DesiredWeightsAndCapacities"]:
-            variant = variants.get(wanted["VariantName"])
-            if variant is None:
-                raise validation(f"The endpoint {document['EndpointName']} has no variant {wanted['VariantName']}.")
-            if "DesiredWeight" in wanted:
-                weights[variant.name] = float(wanted["DesiredWeight"])
-            if "DesiredInstanceCount" in wanted:
-                if is_serverless(variant.config):
-                    raise validation(f"The variant {variant.name} is serverless and has no instance count.")
-                if wanted["DesiredInstanceCount"] < 1:
-                    raise validation(f"The DesiredInstanceCount of the variant {variant.name} must be 1 or more.")
-                counts[variant.name] = wanted["DesiredInstanceCount"]
-        self._manager.rescale(caller, document["EndpointName"], counts, weights)
+        name = document["EndpointName"]
+        live = Deployment.from_document(document[DEPLOYED])
+        wanted = wanted_capacities(name, live, parameters["DesiredWeightsAndCapacities"])
+        check_quota(live.with_capacities(wanted.counts, {}), live)
+        self._manager.rescale(caller, name, wanted.counts, wanted.weights, wanted.serverless)
         return {"EndpointArn": document["EndpointArn"]}
 
     async def delete(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +112,7 @@ class Endpoints:
             raise refused
         self._tags.set(caller, document["EndpointArn"].lower(), {})
         self._manager.delete(caller, document["EndpointName"])
+        await self._scaling.endpoint_deleted(caller, document["EndpointName"])
         return {}
 
     def _plan(self, caller: Caller, config_name: str) -> Deployment:
@@ -107,10 +120,12 @@ class Endpoints:
         if config is None:
             raise not_found("endpoint-config", caller, config_name)
         models = {}
-        for variant in config["ProductionVariants"]:
+        for variant in all_variants(config):
             model = self._store.get("model", caller, key_of(variant["ModelName"]))
             if model is None:
                 raise not_found("model", caller, variant["ModelName"])
+            if reason := why_not_run(model):
+                raise _not_run(variant["ModelName"], reason)
             models[variant["ModelName"]] = model
         return plan_deployment(config, models)
 
@@ -125,6 +140,11 @@ class Endpoints:
         if document is None:
             raise not_found(KIND, caller, name)
         return document
+
+
+def _not_run(model_name: str, reason: str) -> AwsError:
+    """AWS runs what this Model asks for. Better to say so now than to serve something else."""
+    return validation(f"The local cloud does not run {reason}, which the Model {model_name} asks for.")
 
 
 def _capture_summary(config: dict[str, Any]) -> dict[str, Any] | None:

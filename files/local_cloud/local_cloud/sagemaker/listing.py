@@ -1,74 +1,62 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters, sorts and pages the List operations. Pure."""
+"""What the List operations ask for, as a query of the store, and their tokens. Pure.
+
+Source: the reference pages of ListModels, ListEndpointConfigs and ListEndpoints. The newest come first unless asked
+otherwise, ten to a page; CreationTimeAfter includes the moment it names, the other three limits do not.
+"""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from ..aws.errors import validation
+from ..store import Page, PageQuery
 
 DEFAULT_PAGE = 10
 
-# Parameter -> (member of the document, whether the document's value has to be the greater one).
-_TIME_FILTERS = {
-    "CreationTimeAfter": ("CreationTime", True),
-    "CreationTimeBefore": ("CreationTime", False),
-    "LastModifiedTimeAfter": ("LastModifiedTime", True),
-    "LastModifiedTimeBefore": ("LastModifiedTime", False),
-}
+_SORT = {"Name": "key", "CreationTime": "created", "Status": "status"}
 
 
-def list_page(
-    documents: Sequence[dict[str, Any]], parameters: dict[str, Any], name_member: str
-) -> tuple[list[dict[str, Any]], str | None]:
-    """One page of `documents` and the token of the next, or None on the last page.
+def page_query(parameters: dict[str, Any]) -> PageQuery:
+    """The query that a List call's parameters mean. Raises ValidationException for a token that is not ours."""
+    sort = _SORT[parameters.get("SortBy", "CreationTime")]
+    descending = parameters.get("SortOrder", "Descending") == "Descending"
+    token = parameters.get("NextToken")
+    return PageQuery(
+        size=parameters.get("MaxResults", DEFAULT_PAGE),
+        sort=sort,
+        descending=descending,
+        after=_decode(token, sort, descending) if token else None,
+        # Names are kept in lower case to be compared.
+        key_contains=parameters["NameContains"].lower() if parameters.get("NameContains") else None,
+        status=parameters.get("StatusEquals"),
+        created_from=parameters.get("CreationTimeAfter"),
+        created_before=parameters.get("CreationTimeBefore"),
+        modified_after=parameters.get("LastModifiedTimeAfter"),
+        modified_before=parameters.get("LastModifiedTimeBefore"),
+    )
 
-    name_member: the member that "Name" sorts by and NameContains looks in, for example "EndpointName".
-    A page starts behind the last document of the one before, so documents that come or go in between neither
-    repeat nor hide others. Raises ValidationException for a token that is not ours.
+
+def next_token(query: PageQuery, page: Page) -> str | None:
+    """The token of the page behind `page`, or None.
+
+    It names the last document of this page, so documents that come or go in between neither repeat nor hide others.
     """
-    found = [document for document in documents if _wanted(document, parameters, name_member)]
-    sort_by = parameters.get("SortBy", "CreationTime")
-    member = {"Name": name_member, "CreationTime": "CreationTime", "Status": "EndpointStatus"}[sort_by]
-    descending = parameters.get("SortOrder", "Descending" if sort_by == "CreationTime" else "Ascending") == "Descending"
-
-    def position(document: dict[str, Any]) -> list[Any]:
-        return [document[member], document[name_member]]
-
-    found.sort(key=position, reverse=descending)
-    if token := parameters.get("NextToken"):
-        last = _decode(token)
-        found = [d for d in found if (position(d) < last if descending else position(d) > last)]
-    size = parameters.get("MaxResults", DEFAULT_PAGE)
-    page = found[:size]
-    return page, _encode(position(page[-1])) if len(found) > size else None
-
-
-def _wanted(document: dict[str, Any], parameters: dict[str, Any], name_member: str) -> bool:
-    if parameters.get("NameContains", "").lower() not in document[name_member].lower():
-        return False
-    if "StatusEquals" in parameters and document["EndpointStatus"] != parameters["StatusEquals"]:
-        return False
-    for parameter, (member, greater) in _TIME_FILTERS.items():
-        limit = parameters.get(parameter)
-        if limit is not None and (document[member] <= limit if greater else document[member] >= limit):
-            return False
-    return True
-
-
-def _encode(position: list[Any]) -> str:
+    if page.last is None:
+        return None
+    position = [query.sort, query.descending, *page.last]
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
-def _decode(token: str) -> list[Any]:
+def _decode(token: str, sort: str, descending: bool) -> tuple[Any, str]:
     try:
-        position = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        position = None
-    if not isinstance(position, list) or len(position) != 2:
-        raise validation("The NextToken is not one that this operation gave.")
-    return position
+        given_sort, given_descending, value, key = json.loads(base64.urlsafe_b64decode(token))
+        value = float(value) if sort == "created" else str(value)
+        ours = (given_sort, given_descending) == (sort, descending) and f"{value}{key}".isascii()
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        ours = False
+    if not ours:
+        raise validation("The NextToken is not one that this operation gave for the same SortBy and SortOrder.")
+    return value, str(key)

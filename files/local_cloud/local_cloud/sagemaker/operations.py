@@ -15,7 +15,7 @@ from ..containers.launcher import Launchers
 from ..store import Store
 from .endpoint_configs import EndpointConfigs
 from .endpoint_manager import EndpointManager
-from .endpoints import Endpoints
+from .endpoints import Endpoints, Scaling
 from .models import Models
 from .tags import Tags
 
@@ -25,11 +25,11 @@ Operation = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
 class SageMakerControlPlane:
     """Checks a call against the service model, runs it, and shapes its answer by the same model."""
 
-    def __init__(self, store: Store, launchers: Launchers, manager: EndpointManager) -> None:
+    def __init__(self, store: Store, launchers: Launchers, manager: EndpointManager, scaling: Scaling) -> None:
         tags = Tags(store)
         models = Models(store, tags, launchers)
         configs = EndpointConfigs(store, tags)
-        endpoints = Endpoints(store, tags, manager)
+        endpoints = Endpoints(store, tags, manager, scaling)
         self._operations: dict[str, Operation] = {
             "CreateModel": models.create,
             "DescribeModel": models.describe,
@@ -66,7 +66,7 @@ class SageMakerControlPlane:
 
 
 def unknown_operation(service: str, operation: str, real: bool) -> AwsError:
-    """The refusal of an operation that we do not serve; `real` where AWS has it."""
+    """The refusal of an operation that we do not serve; `real` where AWS has it. AWS's own has no message."""
     if real:
         return AwsError("UnknownOperationException", f"The local cloud does not serve {service}'s {operation}.")
-    return AwsError("UnknownOperationException", "The requested operation is not supported in the called service.")
+    return AwsError("UnknownOperationException", "")

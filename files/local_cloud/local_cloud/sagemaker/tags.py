@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..aws.caller import Caller
 from ..aws.errors import validation
 from ..store import Store
-from .arns import RESOURCES, parse_arn
+from .arns import RESOURCES, arn_of, parse_arn
 from .rules import check_tags
 
 KIND = "sagemaker-tags"
@@ -30,7 +31,10 @@ class Tags:
 
     async def list(self, caller: Caller, parameters: dict[str, Any]) -> dict[str, Any]:
         tags = _as_list(self.of(caller, self._existing(caller, parameters["ResourceArn"])))
-        start = int(parameters.get("NextToken", "0"))
+        token = parameters.get("NextToken") or "0"
+        if not re.fullmatch("[0-9]{1,3}", token):
+            raise validation("The NextToken is not one that this operation gave.")
+        start = int(token)
         end = start + parameters.get("MaxResults", _DEFAULT_PAGE)
         return {"Tags": tags[start:end], "NextToken": str(end) if end < len(tags) else None}
 
@@ -56,14 +60,18 @@ class Tags:
         if place is None:
             raise validation(f'The local cloud keeps no tags for "{arn}".')
         kind, key = place
-        if self._store.get(kind, caller, key) is None:
+        owned = arn_of(kind, caller, key)
+        if owned != arn.lower() or self._store.get(kind, caller, key) is None:
             raise validation(f'Could not find {RESOURCES[kind][1]} "{arn}".')
-        return arn.lower()
+        return owned
 
 
 def requested_tags(parameters: dict[str, Any]) -> dict[str, str]:
     """The Tags of a Create call. Raises ValidationException for tags that no resource may have."""
-    tags = _as_dict(parameters.get("Tags") or [])
+    given = parameters.get("Tags") or []
+    tags = _as_dict(given)
+    if len(tags) < len(given):
+        raise validation("The keys of a resource's tags must be unique.")
     check_tags(tags)
     return tags
 
