@@ -38,6 +38,7 @@ PREFIX_MAX = 63 - 1 - 12 - 1 - 14
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _ACCOUNT = re.compile(r"\d{12}")
+_POLICY_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -80,6 +81,17 @@ def account_and_region(settings: Settings) -> Iterator[Finding]:
         yield Finding("stage_account_id", account, "an AWS account is 12 digits in quotes, or empty for any account.")
     if region is not None and not _REGION.fullmatch(region):
         yield Finding("stage_region", region, "a region is written like us-east-1 or eu-central-1.")
+
+
+def permissions_boundary(settings: Settings) -> Iterator[Finding]:
+    """A permissions boundary is a policy, named by its ARN."""
+    boundary = settings.get("stage_permissions_boundary")
+    if boundary and not _POLICY_ARN.fullmatch(boundary):
+        yield Finding(
+            "stage_permissions_boundary",
+            boundary,
+            "a policy's ARN looks like arn:aws:iam::123456789012:policy/name; empty for no boundary.",
+        )
 
 
 def tags(settings: Settings) -> Iterator[Finding]:
@@ -172,6 +184,7 @@ def _said(key: str, sentences: list[str]) -> Iterator[Finding]:
 RULES: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     names,
     account_and_region,
+    permissions_boundary,
     tags,
     model_source,
     serverless,

@@ -44,6 +44,7 @@ def test_a_good_stage_has_nothing_wrong() -> None:
         ({"stage_name": "a" * 60}, "room for 35"),
         ({"stage_project": "-x"}, "hyphens between"),
         ({"stage_account_id": "12345"}, "12 digits"),
+        ({"stage_permissions_boundary": "boundary"}, "a policy's ARN"),
         ({"stage_region": "Frankfurt"}, "us-east-1"),
         ({"stage_extra_tags": {"modelhost:stage": "x"}}, "project's own"),
         ({"stage_extra_tags": {"aws:x": "y"}}, "reserved"),
