@@ -7,10 +7,11 @@ ARGS ?=
 
 BIN := .venv/bin
 PLAYBOOK = $(BIN)/ansible-playbook -i inventories/$(STAGE)
+CLOUD_PYTHON = .local_cloud/venvs/cloud-$(shell sha256sum files/local_cloud/requirements.txt | cut -c1-16)/bin/python
 BARE = ANSIBLE_STDOUT_CALLBACK=modelhost.sagemaker.bare $(PLAYBOOK)
 
 .DEFAULT_GOAL := help
-.PHONY: help stage deploy teardown new_stage url env stop test test-unit test-integration test-molecule test-container test-torch lint clean
+.PHONY: help stage deploy teardown new_stage policy url env cloud stop test test-unit test-integration test-molecule test-container test-conformance test-torch test-browser lint clean
 
 help:  ## Show this list
 	@printf 'make TARGET [STAGE=local] [ARGS="…"]\n\n'
@@ -26,11 +27,18 @@ teardown: stage .venv/.ready  ## Remove everything the stage made
 new_stage: .venv/.ready  ## Ask what makes a stage and write its inventory
 	@$(BIN)/ansible-playbook new_stage.yml $(ARGS)
 
+policy: stage .venv/.ready  ## Fill in the IAM policies that deploying the stage takes, in build/policies
+	@$(PLAYBOOK) policy.yml $(ARGS)
+
 url: stage .venv/.ready  ## Print the stage's URL alone
 	@$(BARE) url.yml $(ARGS)
 
 env: stage .venv/.ready  ## Print what points boto3 and aws at a local stage: eval "$(make -s env)"
 	@$(BARE) env.yml $(ARGS)
+
+cloud:  ## Talk to the local cloud: make cloud ARGS="faults list", "calls --follow", "endpoint kill NAME", "--help"
+	@test -x $(CLOUD_PYTHON) || { echo "There is no local cloud yet. Deploy the local stage first: make deploy"; exit 1; }
+	@cd files/local_cloud && $(CURDIR)/$(CLOUD_PYTHON) -m local_cloud $(ARGS)
 
 stop: stage .venv/.ready  ## Stop the local cloud of the stage and keep its state
 	@$(PLAYBOOK) stop.yml $(ARGS)
@@ -41,7 +49,7 @@ test-unit: .venv/.dev  ## Run the tests of what decides
 	@$(BIN)/pytest -m "not torch and not docker" tests/unit $(ARGS)
 
 test-integration: .venv/.dev  ## Run the tests that deploy to local clouds of their own
-	@$(BIN)/pytest -n 3 --dist loadfile -m "not docker" tests/integration $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile -m "not docker and not conformance" tests/integration tests/conformance $(ARGS)
 
 test-molecule: .venv/.dev  ## Run the local inventory from deploy to teardown
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
@@ -50,6 +58,12 @@ test-container: .venv/.dev  ## Build the image with Docker and run it behind the
 	@$(BIN)/python -c 'import docker; docker.from_env().ping()' 2>/dev/null \
 	  || { echo "No Docker engine answers. Start one, or point DOCKER_HOST at one."; exit 1; }
 	@$(BIN)/pytest -m docker tests $(ARGS)
+
+test-browser: .venv/.dev  ## Look at the local cloud's status page with Chromium, and keep screenshots in build/screenshots
+	@SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/pytest -m browser tests/browser $(ARGS)
+
+test-conformance: .venv-conformance/.ready  ## Run AWS's documented rules against the local cloud and moto, with AWS's own clients
+	@.venv-conformance/bin/pytest -rfE tests/conformance $(ARGS)
 
 test-torch: .venv-torch/.ready  ## Compare the transformers runtime with transformers itself (installs torch)
 	@.venv-torch/bin/pytest -m torch tests/unit/serving $(ARGS)
@@ -69,7 +83,7 @@ stage:
 	@test -d inventories/$(STAGE) || { echo "There is no stage '$(STAGE)'. There are: $$(ls inventories | tr '\n' ' ')"; exit 1; }
 
 clean:  ## Remove the virtual environment and build output, not the local stages
-	rm -rf .venv .venv-torch build
+	rm -rf .venv .venv-torch .venv-conformance build
 
 .venv/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -90,4 +104,10 @@ clean:  ## Remove the virtual environment and build output, not the local stages
 	@echo "Setting up .venv-torch: transformers and torch (once, some minutes)"
 	@$(PYTHON) -m venv --clear .venv-torch
 	@.venv-torch/bin/pip install --quiet --disable-pip-version-check -r files/docker/requirements-transformers.txt pytest==9.2.0 onnx==1.23.2
+	@touch $@
+
+.venv-conformance/.ready: .venv/.ready tests/conformance/requirements.txt
+	@echo "Setting up .venv-conformance: moto and the SageMaker Python SDK (once, some minutes)"
+	@$(PYTHON) -m venv --clear .venv-conformance
+	@.venv-conformance/bin/pip install --quiet --disable-pip-version-check -r tests/conformance/requirements.txt
 	@touch $@
