@@ -19,7 +19,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("calls", help=text, description=text)
     add_port(parser)
     parser.add_argument("--follow", action="store_true", help="go on with new calls until Ctrl-C")
-    parser.add_argument("--last", type=int, default=50, help="so many of the latest, before any filter (%(default)s)")
+    parser.add_argument("--last", type=int, default=50, help="at most so many of the latest (%(default)s)")
     parser.add_argument("--service", help="calls of one service, by its signing name: sagemaker, s3, iam, lambda …")
     parser.add_argument("--operation", help="calls of one operation")
     parser.add_argument("--resource", help="calls about resources whose name has this in it")
@@ -30,14 +30,13 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, client: AdminClient) -> None:
     """Print the latest calls, and with --follow those that come."""
-    newest = client.ask("GET", f"calls?since={2**62}")["next"]
-    since = max(0, newest - max(0, arguments.last))
+    since, most = 0, max(0, arguments.last)
     while True:
         page = client.ask("GET", f"calls?since={since}")
+        wanted = [call for call in page["calls"] if is_wanted(call, arguments)]
+        for call in wanted if since else wanted[len(wanted) - min(most, len(wanted)) :]:
+            print(line(call))
         since = page["next"]
-        for call in page["calls"]:
-            if is_wanted(call, arguments):
-                print(line(call))
         sys.stdout.flush()
         if not arguments.follow:
             return

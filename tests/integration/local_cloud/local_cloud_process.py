@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import http.client
 import json
@@ -33,11 +34,16 @@ def cloud_python() -> Path:
     requirements = SOURCE / "requirements.txt"
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
     directory = REPOSITORY / ".local_cloud" / "venvs" / f"cloud-{digest}"
-    if not (directory / ".complete").exists():
-        venv.create(directory, with_pip=True, clear=True)
-        pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)]
-        subprocess.run(pip, check=True)
-        (directory / ".complete").touch()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    # Tests run side by side, some of them by the role, whose module requirements_venv takes the same lock.
+    with (directory.parent / f".{directory.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / ".complete").exists():
+            venv.create(directory, with_pip=True, clear=True)
+            python = str(directory / "bin" / "python")
+            pip = [python, "-m", "pip", "install", "--quiet", "--requirement", str(requirements)]
+            subprocess.run(pip, check=True)
+            (directory / ".complete").touch()
     return directory / "bin" / "python"
 
 

@@ -136,7 +136,7 @@ def test_people_read_the_calls_a_line_each(workbench: Workbench, log: Log) -> No
         workbench.sagemaker.delete_model(ModelName="nobody")
     workbench.sagemaker.list_models()
     (refused, _) = log.calls()
-    argv = [str(cloud_python()), "-m", "local_cloud", "calls", "--last", "2", "--service", "sagemaker", "--writes"]
+    argv = [str(cloud_python()), "-m", "local_cloud", "calls", "--last", "1", "--service", "sagemaker", "--writes"]
     done = subprocess.run(
         [*argv, "--port", str(workbench.cloud.port)], cwd=SOURCE, capture_output=True, text=True, check=False, env={}
     )
