@@ -23,17 +23,19 @@ from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.arg
     WAIT_TIMEOUT,
 )
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.wait import Patience, Sight, converge
+from ansible_collections.modelhost.sagemaker.plugins.plugin_utils._parting_words import PartingWords
 
 MODULE = "modelhost.sagemaker.sagemaker_endpoint"
 INFO_MODULE = "modelhost.sagemaker.sagemaker_endpoint_info"
 
 #: While nothing changes, a line this often is enough to see that the run is alive, in seconds.
-_LINE_EVERY = 10.0
+_LINE_EVERY = 15.0
 
 #: Looks that may fail in a row, so that a moment without network does not end a wait of many minutes.
 _FAILED_LOOKS = 5
 
 display = Display()
+words = PartingWords()
 
 
 class ActionModule(ActionBase):
@@ -47,8 +49,17 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         driver = _Driver(self, arguments, task_vars or {})
-        if self._task.check_mode or not boolean(arguments.get("wait", True)):
-            return driver.run_pass(submitted=False)
+        if self._task.check_mode:
+            return driver.run_pass({})
+        words.keep(interrupted(arguments.get("name", ""), None))
+        try:
+            return self._converged(driver, arguments)
+        finally:
+            words.keep("")
+
+    def _converged(self, driver: _Driver, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if not boolean(arguments.get("wait", True)):
+            return driver.run_pass({})
         patience = Patience(
             timeout=_seconds(arguments, "wait_timeout", WAIT_TIMEOUT),
             interval=_seconds(arguments, "poll_interval", POLL_INTERVAL),
@@ -80,14 +91,14 @@ class _Driver:
         self._told_at = 0.0
         self._failed_looks = 0
 
-    def run_pass(self, *, submitted: bool) -> dict[str, Any]:
-        arguments = {**self._arguments, "wait": False}
-        if submitted:
-            arguments["retry_failed"] = False
+    def run_pass(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
+        memory = {key: earlier[key] for key in ("moved_from", "generation") if earlier.get(key) is not None}
+        arguments = {**self._arguments, "wait": False, **memory}
         result = self._action.execute(MODULE, arguments, self._task_vars)
         # _execute_module names the module that ran; only the outermost result is to carry it.
         result.pop("invocation", None)
         self._tell_plan(result)
+        words.keep(interrupted(self._arguments["name"], result.get("pending")))
         return result
 
     def look(self) -> Sight:
@@ -116,7 +127,7 @@ class _Driver:
         if self._failed_looks >= _FAILED_LOOKS:
             raise AnsibleActionFail(
                 f"Endpoint {self._arguments['name']} could not be looked at {_FAILED_LOOKS} times in a row: "
-                f"{found.get('msg', 'no reason given')}"
+                f"{found.get('msg', 'no reason given')} SageMaker goes on by itself: run again to take up the wait."
             )
         return Sight(status="Updating" if not self._status else self._status)
 
@@ -128,6 +139,17 @@ class _Driver:
         if news:
             # One message, not one for each line: a Ctrl-C between two of them can leave ansible-core's queue locked.
             display.display("\n".join(f"endpoint {self._arguments['name']}: {line}" for line in news))
+
+
+def interrupted(name: str, pending: Mapping[str, Any] | None) -> str:
+    """Return what a person is told who interrupts a run; C(pending) is what it waits for."""
+    again = "the same command goes on where this one stopped."
+    if not pending:
+        return f"endpoint {name}: interrupted. Nothing is lost: {again}"
+    return (
+        f"endpoint {name}: interrupted while waiting until {pending['what']}. SageMaker goes on with that by itself: "
+        f"{again}"
+    )
 
 
 def connection_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,22 @@ def run(steps: Iterable[Step], call: Call, errors: tuple[type[Exception], ...]) 
     return known
 
 
+def make(client: Any, step: Step, parameters: dict[str, Any], **options: Any) -> Mapping[str, Any]:
+    """Make one step's call with a boto3 client; what is already gone counts as deleted.
+
+    ``options`` go to the call beside its parameters, such as ``aws_retry=True`` for a client that takes it.
+    """
+    try:
+        response: Mapping[str, Any] = getattr(client, step.operation)(**parameters, **options)
+    except Exception as error:
+        # botocore's ClientError, which this file does not import: plans are also made where boto3 is missing.
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        if code in step.gone_codes:
+            return {}
+        raise
+    return response
+
+
 def resolve(value: Any, known: Mapping[str, Any]) -> Any:
     """Return ``value`` with every `Later` in it replaced by what is known; `KeyError` where a name is not."""
     if isinstance(value, Later):

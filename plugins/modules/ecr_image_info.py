@@ -66,6 +66,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 
 
@@ -74,7 +75,7 @@ def main() -> None:
         argument_spec={"repository": {"type": "str", "required": True}, "tag": {"type": "str", "required": True}},
         supports_check_mode=True,
     )
-    client = module.client("ecr")
+    client = _aws.client(module, "ecr")
     try:
         image = ecr.image_by_tag(client, module.params["repository"], module.params["tag"])
     except (BotoCoreError, ClientError) as error:

@@ -83,6 +83,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import docker_engine, ecr
 
 
@@ -97,7 +98,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     repository, tags = module.params["repository"], module.params["tags"]
-    client = module.client("ecr")
+    client = _aws.client(module, "ecr")
     try:
         before = ecr.image_by_tag(client, repository, tags[0])
         if module.check_mode:

@@ -68,6 +68,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.retention import plan_retention
 
@@ -82,7 +83,7 @@ def main() -> None:
     )
     repository = module.params["repository"]
     keep = {reference.rsplit("@", 1)[-1] for reference in module.params["keep"]}
-    client = module.client("ecr")
+    client = _aws.client(module, "ecr")
     try:
         plan = plan_retention(ecr.images(client, repository), keep)
         if not module.check_mode:

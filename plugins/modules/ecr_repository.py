@@ -90,7 +90,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.modelhost.sagemaker.plugins.module_utils import _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _steps
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.repository import (
     Repository,
@@ -115,7 +115,7 @@ def main() -> None:
     wanted = None
     if params["state"] == "present":
         wanted = Repository(params["name"], params["scan_on_push"], params["lifecycle_policy"], params["tags"])
-    client = module.client("ecr")
+    client = _aws.client(module, "ecr")
     try:
         found = ecr.repository(client, params["name"])
         steps = plan_present(wanted, found) if wanted else plan_absent(found)

@@ -82,6 +82,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact import s3
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.archive import (
     ModelDirectoryError,
@@ -106,7 +107,7 @@ def main() -> None:
         files = model_files(root)
         digest = content_digest(root, files)
         key = f"{module.params['prefix']}/{digest}/model.tar.gz"
-        client = module.client("s3")
+        client = _aws.client(module, "s3")
         changed = not s3.has_object(client, bucket, key)
         if changed and not module.check_mode:
             archive = Path(module.params["build"]) / digest / "model.tar.gz"

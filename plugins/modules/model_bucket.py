@@ -82,7 +82,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.modelhost.sagemaker.plugins.module_utils import _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _steps
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact import s3
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.bucket import (
     Bucket,
@@ -104,7 +104,7 @@ def main() -> None:
     )
     params = module.params
     wanted = Bucket(params["name"], params["tags"]) if params["state"] == "present" else None
-    client = module.client("s3")
+    client = _aws.client(module, "s3")
     try:
         found = s3.bucket(client, params["name"])
         refused = refusal(found, params["owner_tags"])

@@ -94,6 +94,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.context import ContextError, read_context
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci import process_image
@@ -112,7 +113,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     root, repository, tags = Path(module.params["path"]), module.params["repository"], module.params["tags"]
-    client = module.client("ecr")
+    client = _aws.client(module, "ecr")
     if urlsplit(client.meta.endpoint_url).hostname not in ("127.0.0.1", "localhost", "::1"):
         module.fail_json(
             msg=f"A process image can only be pushed to a local cloud, and {client.meta.endpoint_url} is none. "

@@ -123,15 +123,22 @@ generations:
       type: str
       returned: always
       sample: ""
+    rolled_back:
+      description: When a rollback left it, in UTC; empty where none did since it was last live.
+      type: str
+      returned: always
+      sample: ""
 """
 
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker import result, validate
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.client import SageMakerClient
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.read import read_info
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.scaling_client import Scaling
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.session import sagemaker_client
 
 
@@ -141,9 +148,9 @@ def sight(client: SageMakerClient, name: str) -> dict[str, Any]:
     return {"exists": endpoint is not None, "endpoint": result.endpoint_sight(endpoint) if endpoint else {}}
 
 
-def facts(client: SageMakerClient, name: str) -> dict[str, Any]:
+def facts(client: SageMakerClient, name: str, scaling: Scaling) -> dict[str, Any]:
     """Return the endpoint, what it serves, and its generations."""
-    there = read_info(client, name)
+    there = read_info(client, name, scaling)
     endpoint = result.endpoint_facts(there)
     generations = endpoint.pop("generations", [])
     if there.inventory and not there.endpoint:
@@ -180,7 +187,10 @@ def main() -> None:
         module.fail_json(msg="\n".join(wrong))
     try:
         client = sagemaker_client(module)
-        found = facts(client, name) if module.params["generations"] else sight(client, name)
+        if module.params["generations"]:
+            found = facts(client, name, Scaling(_aws.client(module, "application-autoscaling"), name))
+        else:
+            found = sight(client, name)
     except AnsibleAWSError as error:
         module.fail_json_aws_error(error)
     module.exit_json(changed=False, **found)

@@ -120,6 +120,7 @@ left:
 """
 
 from dataclasses import asdict
+from functools import partial
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -127,6 +128,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.resources import look_up
 
 _NAMES = (
@@ -156,7 +158,7 @@ def main() -> None:
     )
     try:
         look_ups = look_up(
-            module.client,
+            partial(_aws.client, module),
             module.params["names"],
             module.params["tags"],
         )

@@ -16,8 +16,7 @@ with suppress(ImportError):
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.modelhost.sagemaker.plugins.module_utils import _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _steps
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._http_api.model import (
     Cors,
     FoundApi,
@@ -40,12 +39,9 @@ class HttpApiClient:
     """Reads HTTP APIs and applies plans to them. boto's exceptions are let through."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
-        self._clients = {
-            service: module.client(service, retry_decorator=AWSRetry.jittered_backoff())
-            for service in ("apigatewayv2", "lambda")
-        }
+        self._clients = {service: _aws.client(module, service) for service in ("apigatewayv2", "lambda")}
         self._api_gateway = self._clients["apigatewayv2"]
-        meta = self._api_gateway.client.meta
+        meta = self._api_gateway.meta
         self.region: str = meta.region_name
         self.partition: str = meta.partition
         self.endpoint_url: str = meta.endpoint_url
@@ -66,7 +62,7 @@ class HttpApiClient:
 
     def read(self, api_id: str) -> FoundApi:
         """Return the API with this id."""
-        return self._with_parts(self._api_gateway.get_api(aws_retry=True, ApiId=api_id))
+        return self._with_parts(self._api_gateway.get_api(ApiId=api_id))
 
     def read_all(self, name: str | None, tags: Mapping[str, str]) -> list[FoundApi]:
         """Return the HTTP APIs with this name, if one is given, and at least these tags, ordered by name and id."""
@@ -82,12 +78,7 @@ class HttpApiClient:
         return _steps.run(steps, self._call, (ClientError, BotoCoreError))
 
     def _call(self, step: _steps.Step, parameters: dict[str, Any]) -> Mapping[str, Any]:
-        operation = getattr(self._clients[step.service], step.operation)
-        try:
-            response: Mapping[str, Any] = operation(aws_retry=True, **parameters)
-        except is_boto3_error_code(list(step.gone_codes)):
-            return {}
-        return response
+        return _steps.make(self._clients[step.service], step, parameters)
 
     def _summaries(self, name: str | None, tags: Mapping[str, str]) -> list[dict[str, Any]]:
         return [
@@ -116,14 +107,14 @@ class HttpApiClient:
     def _pages(self, operation: str, **parameters: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         while True:
-            page = getattr(self._api_gateway, operation)(aws_retry=True, **parameters)
+            page = getattr(self._api_gateway, operation)(**parameters)
             items += page.get("Items", [])
             if not page.get("NextToken"):
                 return items
             parameters["NextToken"] = page["NextToken"]
 
     def _tags(self, arn: str) -> dict[str, str]:
-        tags: dict[str, str] = self._api_gateway.get_tags(aws_retry=True, ResourceArn=arn).get("Tags", {})
+        tags: dict[str, str] = self._api_gateway.get_tags(ResourceArn=arn).get("Tags", {})
         return tags
 
     def _stage(self, api_id: str, arn: str) -> FoundStage | None:
@@ -140,7 +131,7 @@ class HttpApiClient:
         function, qualifier = split_function_arn(function_arn)
         parameters = {"FunctionName": function, **({"Qualifier": qualifier} if qualifier else {})}
         try:
-            response = self._clients["lambda"].get_policy(aws_retry=True, **parameters)
+            response = self._clients["lambda"].get_policy(**parameters)
         except is_boto3_error_code("ResourceNotFoundException"):
             return {}
         return read_policy(json.loads(response["Policy"]))

@@ -17,8 +17,7 @@ from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci imp
 )
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.repository import Repository
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.retention import EcrImage
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Step
-from botocore.exceptions import ClientError
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Step, make
 
 
 class RegistryError(Exception):
@@ -107,12 +106,7 @@ def push_process_image(client: Any, repository: str, image: ProcessImage, tags: 
 
 def call(client: Any, step: Step, parameters: dict[str, Any]) -> dict[str, Any]:
     """Makes one call of a plan; what is already gone counts as deleted."""
-    try:
-        return getattr(client, step.operation)(**parameters)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in step.gone_codes:
-            return {}
-        raise
+    return dict(make(client, step, parameters))
 
 
 def _upload(client: Any, repository: str, digest: str, blob: bytes) -> None:

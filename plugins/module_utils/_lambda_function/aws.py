@@ -16,7 +16,7 @@ with suppress(ImportError):
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.modelhost.sagemaker.plugins.module_utils import _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _steps
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._lambda_function.model import (
     Configuration,
     FoundAlias,
@@ -27,7 +27,7 @@ _ROLE_NOT_READY = "RoleNotReady"
 
 
 class _Retry(AWSRetry):
-    """Also tries again while a fresh role is not yet known to Lambda, which has no error code of its own."""
+    """Tries again while a fresh role is not yet known to Lambda, which has no error code of its own."""
 
     @staticmethod
     def status_code_from_exception(error: Any) -> Any:
@@ -38,14 +38,19 @@ class _Retry(AWSRetry):
             return _ROLE_NOT_READY
         return AWSRetry.status_code_from_exception(error)
 
+    @staticmethod
+    def found(response_code: Any, catch_extra_error_codes: Any = None) -> bool:
+        # What AWS throttles, the client itself has tried again.
+        return bool(response_code == _ROLE_NOT_READY)
+
 
 def retrying(delay: float = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the decorator that calls again what AWS throttles, or refuses because a role is too new.
+    """Return the decorator that calls again what AWS refuses because a role is too new.
 
     A role is known to Lambda within ten seconds or so; with the default ``delay`` in seconds it is given about ninety.
     """
     decorator: Callable[[Callable[..., Any]], Callable[..., Any]] = _Retry.jittered_backoff(
-        retries=10, delay=delay, max_delay=15, catch_extra_error_codes=[_ROLE_NOT_READY]
+        retries=10, delay=delay, max_delay=15
     )
     return decorator
 
@@ -54,7 +59,7 @@ class LambdaFunctionClient:
     """Reads a function and applies plans to it. boto's exceptions are let through."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
-        self._client = module.client("lambda", retry_decorator=retrying())
+        self._client = _aws.client(module, "lambda", retrying())
 
     def find(self, name: str, alias: str) -> FoundFunction | None:
         """Return the function with the version behind its alias, None where there is no such function."""
@@ -84,9 +89,8 @@ class LambdaFunctionClient:
         return _steps.run(steps, self._call, (ClientError, BotoCoreError))
 
     def _call(self, step: _steps.Step, parameters: dict[str, Any]) -> Mapping[str, Any]:
-        try:
-            response: Mapping[str, Any] = getattr(self._client, step.operation)(aws_retry=True, **parameters)
-        except is_boto3_error_code(list(step.gone_codes)):
+        response = _steps.make(self._client, step, parameters, aws_retry=True)
+        if not response:
             return {}
         self._wait(step, parameters.get("FunctionName", ""), response)
         return response

@@ -11,7 +11,7 @@ from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifac
     PUBLIC_ACCESS_BLOCK,
     Bucket,
 )
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Step
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Step, make
 from botocore.exceptions import ClientError
 
 
@@ -44,14 +44,13 @@ def upload(client: Any, path: str, name: str, key: str) -> None:
 
 def call(client: Any, step: Step, parameters: dict[str, Any]) -> dict[str, Any]:
     """Makes one step of a plan; what is already gone counts as deleted."""
+    if step.operation != "empty":
+        return dict(make(client, step, parameters))
     try:
-        if step.operation == "empty":
-            _empty(client, parameters["Bucket"])
-            return {}
-        return getattr(client, step.operation)(**parameters)
+        _empty(client, parameters["Bucket"])
     except ClientError as error:
         _unless(error, *step.gone_codes)
-        return {}
+    return {}
 
 
 def _empty(client: Any, name: str) -> None:

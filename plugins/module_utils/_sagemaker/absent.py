@@ -6,22 +6,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .retention import collection
+from .scaling import ScalableTarget
 from .state import Endpoint, Inventory
-from .steps import Await, DeleteEndpoint, Step
+from .steps import Await, DeleteEndpoint, DeregisterScalableTarget, Step
 
 
-def steps(name: str, endpoint: Endpoint | None, inventory: Inventory) -> Iterator[Step]:
+def steps(
+    name: str, endpoint: Endpoint | None, inventory: Inventory, scaling: Sequence[ScalableTarget] = ()
+) -> Iterator[Step]:
     """Yield the endpoint first, then EndpointConfigs, then Models: a delete never cascades, and nothing in use goes.
 
-    SageMaker deletes no endpoint while it moves, so a moving one is waited for.
+    SageMaker deletes no endpoint while it moves, so a moving one is waited for. Registrations for scaling go before it:
+    the delete leaves them behind, and an endpoint made later under that name would be scaled by them.
     """
     if endpoint is not None:
         if endpoint.status != "Deleting":
             if endpoint.moving:
                 yield Await(name, f"Endpoint {name} is no longer {endpoint.status}")
+            yield from _unscaled(name, scaling)
             yield DeleteEndpoint(name, "it is to be absent")
         yield Await(name, f"Endpoint {name} is deleted")
+    if endpoint is None or endpoint.status == "Deleting":
+        yield from _unscaled(name, scaling)
     yield from collection(inventory, kept=(), wanted_models=(), why="its endpoint is to be absent")
+
+
+def _unscaled(name: str, scaling: Sequence[ScalableTarget]) -> Iterator[Step]:
+    for target in scaling:
+        yield DeregisterScalableTarget(name, target.variant_name, target.dimension, "its endpoint is to be absent")

@@ -24,7 +24,7 @@ def etag(boto_s3: Any, url: str, *, may_be_missing: bool) -> str | None:
     """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
-        return boto_s3.head_object(Bucket=bucket, Key=key, aws_retry=True)["ETag"].strip('"')
+        return boto_s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         missing = code in ("404", "NoSuchKey", "NoSuchBucket", "NotFound")

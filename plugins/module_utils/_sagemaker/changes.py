@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from .spec import ModelSpec, Variant, normalised_image
+from .aws_names import differences
+from .spec import ConfigSpec, ModelSpec, Variant, normalised_image
 from .state import EndpointConfig, Model
 
 
@@ -24,6 +25,9 @@ def model_changes(live: Model | None, wanted: ModelSpec) -> list[str]:
     if was.model_data_url != wanted.model_data_url:
         phrases.append(f"model data {was.model_data_url or 'none'} → {wanted.model_data_url or 'none'}")
     phrases += _environment_changes(dict(was.environment), dict(wanted.environment))
+    phrases += _vpc_changes(was, wanted)
+    if was.enable_network_isolation != wanted.enable_network_isolation:
+        phrases.append(f"network isolation {'on' if wanted.enable_network_isolation else 'off'}")
     if not phrases and wanted.model_data_url:
         phrases.append(f"the content of {wanted.model_data_url} changed")
     return phrases
@@ -39,40 +43,41 @@ def _environment_changes(was: dict[str, str], wanted: dict[str, str]) -> list[st
     return [f"environment: {'; '.join(told)}"] if told else []
 
 
-def variant_changes(live: EndpointConfig | None, wanted: tuple[Variant, ...]) -> list[str]:
-    """Return phrases such as "memory 2048 → 4096 MB" for the sizes of the variants."""
+def _vpc_changes(was: ModelSpec, wanted: ModelSpec) -> list[str]:
+    if was.vpc and wanted.vpc:
+        return differences(was.vpc, wanted.vpc)
+    return [] if was.vpc == wanted.vpc else [f"VPC {'removed' if was.vpc else 'added'}"]
+
+
+def config_changes(live: EndpointConfig | None, wanted: ConfigSpec) -> list[str]:
+    """Return phrases such as "memory 2048 → 4096 MB" for what an EndpointConfig holds besides its Models."""
     if live is None:
         return []
-    was = {variant.variant_name: variant for variant in live.variants}
+    return [
+        *_variant_changes(live.spec.variants, wanted.variants, "variant"),
+        *_variant_changes(live.spec.shadow_variants, wanted.shadow_variants, "shadow variant"),
+        *differences(live.spec, wanted),
+    ]
+
+
+def _variant_changes(live: tuple[Variant, ...], wanted: tuple[Variant, ...], noun: str) -> list[str]:
+    was = {variant.variant_name: variant for variant in live}
     phrases: list[str] = []
     for variant in wanted:
         before = was.pop(variant.variant_name, None)
-        phrases += _sizes_changed(before, variant) if before else [f"variant {variant.variant_name} added"]
-    return phrases + [f"variant {name} removed" for name in was]
+        if before is None:
+            phrases.append(f"{noun} {variant.variant_name} added")
+        else:
+            # With several variants a phrase says whose memory it is.
+            whose = f"{noun} {variant.variant_name}: " if len(wanted) > 1 else ""
+            phrases += [whose + phrase for phrase in _sizes_changed(before, variant)]
+    return phrases + [f"{noun} {name} removed" for name in was]
 
 
 def _sizes_changed(was: Variant, wanted: Variant) -> list[str]:
     if was.kind != wanted.kind:
         return [f"{was.kind} → {wanted.kind}"]
-    phrases = []
-    if was.serverless and wanted.serverless:
-        phrases += _changed("memory", was.serverless.memory_size_mb, wanted.serverless.memory_size_mb, " MB")
-        phrases += _changed("max concurrency", was.serverless.max_concurrency, wanted.serverless.max_concurrency)
-        phrases += _changed(
-            "provisioned concurrency",
-            was.serverless.provisioned_concurrency or 0,
-            wanted.serverless.provisioned_concurrency or 0,
-        )
-    if was.instance and wanted.instance:
-        phrases += _changed("instance type", was.instance.instance_type, wanted.instance.instance_type)
-        phrases += _changed(
-            "instance count", was.instance.initial_instance_count, wanted.instance.initial_instance_count
-        )
-    return phrases
-
-
-def _changed(what: str, was: object, wanted: object, unit: str = "") -> list[str]:
-    return [] if was == wanted else [f"{what} {was} → {wanted}{unit}"]
+    return differences(was, wanted)
 
 
 def _short(image: str) -> str:

@@ -11,23 +11,31 @@ passed in; what is retried here is what only time heals: a fresh role, a fresh E
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .aws_names import to_aws
 from .errors import Busy, NotFound, NotPropagated, SageMakerError, translated
+from .guardrails import Deployment
 from .outcome import OWNER_TAG
-from .spec import ModelSpec, Pairs, Variant
+from .spec import ConfigSpec, ModelSpec, Pairs, Variant
 from .state import Endpoint, EndpointConfig, Model, config_from_boto, endpoint_from_boto, model_from_boto
 
 # Without botocore AnsibleAWSModule fails with a sentence before anything here is used.
 with suppress(ImportError):
     from botocore.exceptions import BotoCoreError, ClientError
 
-#: How long a role or an EndpointConfig made moments ago may stay invisible to SageMaker, in seconds.
+#: SageMaker's own page of a list is ten long, and a hundred at most.
+_PAGE = {"MaxResults": 100}
+
+#: How long a role made moments ago may stay invisible to SageMaker, in seconds.
 PROPAGATION_TIMEOUT = 90.0
+#: The same for a Model or an EndpointConfig. One that is still not seen then is looked for again by a pass of its own:
+#: it may be gone.
+VISIBILITY_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Clock:
 
 
 class SageMakerClient:
-    """SageMaker for one region. C(boto) is a boto3 client wrapped for retries (it takes C(aws_retry))."""
+    """SageMaker for one region. C(boto) is a boto3 client that retries what is throttled."""
 
     def __init__(self, boto: Any, *, clock: Clock | None = None, propagation_pause: float = 5.0) -> None:
         self._boto = boto
@@ -77,12 +85,12 @@ class SageMakerClient:
     def config_names(self, prefix: str) -> list[str]:
         """Return the names of all EndpointConfigs that start with C(prefix)."""
         doing = f"list EndpointConfigs {prefix}*"
-        found = self._pages("list_endpoint_configs", "EndpointConfigs", doing, NameContains=prefix)
+        found = self._pages("list_endpoint_configs", "EndpointConfigs", doing, NameContains=prefix, **_PAGE)
         return [item["EndpointConfigName"] for item in found if item["EndpointConfigName"].startswith(prefix)]
 
     def models(self, prefix: str, owner: str) -> list[Model]:
         """Return the Models that start with C(prefix) and are tagged as made for the endpoint C(owner)."""
-        found = self._pages("list_models", "Models", f"list Models {prefix}*", NameContains=prefix)
+        found = self._pages("list_models", "Models", f"list Models {prefix}*", NameContains=prefix, **_PAGE)
         return [
             Model(name=item["ModelName"], arn=item["ModelArn"])
             for item in found
@@ -91,7 +99,7 @@ class SageMakerClient:
 
     def endpoints_modified_since(self, moment: datetime) -> list[str]:
         """Return the names of all endpoints of the region that were created or changed since C(moment)."""
-        found = self._pages("list_endpoints", "Endpoints", "list Endpoints", LastModifiedTimeAfter=moment)
+        found = self._pages("list_endpoints", "Endpoints", "list Endpoints", LastModifiedTimeAfter=moment, **_PAGE)
         return [item["EndpointName"] for item in found]
 
     # What is made and deleted
@@ -100,21 +108,28 @@ class SageMakerClient:
         container: dict[str, Any] = {"Image": spec.image, "Environment": dict(spec.environment)}
         if spec.model_data_url:
             container["ModelDataUrl"] = spec.model_data_url
+        network: dict[str, Any] = {"VpcConfig": to_aws(spec.vpc)} if spec.vpc else {}
+        if spec.enable_network_isolation:
+            network["EnableNetworkIsolation"] = True
         self._once_propagated(
             "create_model",
             f"create Model {name}",
             ModelName=name,
             PrimaryContainer=container,
             ExecutionRoleArn=spec.execution_role_arn,
+            **network,
             Tags=_tag_list(dict(tags)),
         )
 
-    def create_endpoint_config(self, name: str, variants: tuple[Variant, ...], tags: Pairs) -> None:
+    def create_endpoint_config(self, name: str, spec: ConfigSpec, tags: Pairs) -> None:
+        shadows = [to_aws(variant) for variant in spec.shadow_variants]
         self._once_propagated(
             "create_endpoint_config",
             f"create EndpointConfig {name}",
             EndpointConfigName=name,
-            ProductionVariants=[_variant(variant) for variant in variants],
+            ProductionVariants=[_variant(variant) for variant in spec.variants],
+            **({"ShadowProductionVariants": shadows} if shadows else {}),
+            **to_aws(spec),
             Tags=_tag_list(dict(tags)),
         )
 
@@ -127,18 +142,41 @@ class SageMakerClient:
             Tags=_tag_list(dict(tags)),
         )
 
-    def update_endpoint(self, name: str, config_name: str, *, retain_variant_properties: bool) -> None:
-        retained = {"RetainAllVariantProperties": True} if retain_variant_properties else {}
+    def update_endpoint(self, name: str, config_name: str, *, retain_counts: bool, deployment: Deployment) -> None:
+        """Move an endpoint to an EndpointConfig. C(retain_counts): instance counts stay as they are now.
+
+        Weights and data capture stay as the EndpointConfig says even then: they are what the person wrote.
+        """
+        retained: dict[str, Any] = {}
+        if retain_counts:
+            kinds = ("DesiredWeight", "DataCaptureConfig")
+            retained["RetainAllVariantProperties"] = True
+            retained["ExcludeRetainedVariantProperties"] = [{"VariantPropertyType": kind} for kind in kinds]
+        guardrails = deployment.request()
         self._once_propagated(
             "update_endpoint",
             f"update Endpoint {name} to {config_name}",
             EndpointName=name,
             EndpointConfigName=config_name,
             **retained,
+            **({"DeploymentConfig": guardrails} if guardrails else {}),
+        )
+
+    def set_instance_counts(self, name: str, counts: Mapping[str, int]) -> None:
+        self._call(
+            "update_endpoint_weights_and_capacities",
+            f"set the instance counts of Endpoint {name}",
+            EndpointName=name,
+            DesiredWeightsAndCapacities=[
+                {"VariantName": variant, "DesiredInstanceCount": count} for variant, count in sorted(counts.items())
+            ],
         )
 
     def add_tags(self, arn: str, tags: Mapping[str, str]) -> None:
         self._call("add_tags", f"tag {arn}", ResourceArn=arn, Tags=_tag_list(tags))
+
+    def delete_tags(self, arn: str, keys: Sequence[str]) -> None:
+        self._call("delete_tags", f"remove tags of {arn}", ResourceArn=arn, TagKeys=list(keys))
 
     def delete_endpoint(self, name: str) -> None:
         self._gone("delete_endpoint", f"delete Endpoint {name}", EndpointName=name)
@@ -153,7 +191,7 @@ class SageMakerClient:
 
     def _call(self, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
         try:
-            return getattr(self._boto, operation)(aws_retry=True, **parameters)
+            return getattr(self._boto, operation)(**parameters)
         except (ClientError, BotoCoreError) as error:
             raise translated(error, doing) from error
 
@@ -179,13 +217,17 @@ class SageMakerClient:
             token = {"NextToken": answer["NextToken"]}
 
     def _once_propagated(self, operation: str, doing: str, **parameters: Any) -> None:
-        deadline = self._clock.now() + PROPAGATION_TIMEOUT
+        start = self._clock.now()
         while True:
             try:
                 self._call(operation, doing, **parameters)
                 return
-            except (NotPropagated, NotFound) as error:
-                if self._clock.now() >= deadline:
+            except NotFound:
+                if self._clock.now() - start >= VISIBILITY_TIMEOUT:
+                    raise
+                self._clock.sleep(self._propagation_pause)
+            except NotPropagated as error:
+                if self._clock.now() - start >= PROPAGATION_TIMEOUT:
                     raise SageMakerError(
                         message=f"{error.message}. That is still so after {PROPAGATION_TIMEOUT:.0f} seconds."
                     ) from error
@@ -197,19 +239,11 @@ def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _variant(variant: Variant) -> dict[str, Any]:
-    made: dict[str, Any] = {"VariantName": variant.variant_name, "ModelName": variant.model_name}
+    """A variant's request. A serverless one has no weight beside others, and AWS's own default is 1."""
+    request = to_aws(variant)
     if variant.serverless:
-        made["ServerlessConfig"] = {
-            "MemorySizeInMB": variant.serverless.memory_size_mb,
-            "MaxConcurrency": variant.serverless.max_concurrency,
-        }
-        if variant.serverless.provisioned_concurrency:
-            made["ServerlessConfig"]["ProvisionedConcurrency"] = variant.serverless.provisioned_concurrency
-    if variant.instance:
-        made["InstanceType"] = variant.instance.instance_type
-        made["InitialInstanceCount"] = variant.instance.initial_instance_count
-        made["InitialVariantWeight"] = 1.0
-    return made
+        request.pop("InitialVariantWeight")
+    return request
 
 
 __all__ = ["Busy", "Clock", "NotFound", "SageMakerClient", "SageMakerError"]

@@ -58,7 +58,7 @@ def translated(error: Exception, doing: str) -> SageMakerError:
 
 def _kind(code: str, said: str) -> type[SageMakerError]:
     text = said.lower()
-    if code in ("ResourceNotFound", "ResourceNotFoundException"):
+    if code in ("ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"):
         return NotFound
     if code in ("ResourceInUse", "ResourceInUseException", "ConflictException"):
         return Busy

@@ -27,14 +27,14 @@ def log_tail(boto_logs: Any, endpoint_name: str, lines: int = 30) -> list[str]:
     """
     group = log_group(endpoint_name)
     try:
-        streams = boto_logs.describe_log_streams(
-            logGroupName=group, orderBy="LastEventTime", descending=True, limit=1, aws_retry=True
-        )["logStreams"]
+        streams = boto_logs.describe_log_streams(logGroupName=group, orderBy="LastEventTime", descending=True, limit=1)[
+            "logStreams"
+        ]
         if not streams:
             return [f"({group} holds no log stream.)"]
-        events = boto_logs.get_log_events(
-            logGroupName=group, logStreamName=streams[0]["logStreamName"], limit=lines, aws_retry=True
-        )["events"]
+        events = boto_logs.get_log_events(logGroupName=group, logStreamName=streams[0]["logStreamName"], limit=lines)[
+            "events"
+        ]
     except (ClientError, BotoCoreError) as error:
         return [f"(The container's log in {group} could not be read: {error})"]
     return [event["message"].rstrip() for event in events][-lines:] or [f"({group} holds no line.)"]

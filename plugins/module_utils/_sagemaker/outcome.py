@@ -12,6 +12,7 @@ generation.
 - ``modelhost:outcome`` on an EndpointConfig: "proven <when>", "failed <when>" or "pending <when> from <config> seen
   <when>".
 - ``modelhost:reason`` on an EndpointConfig that failed: what SageMaker said, as far as a tag can hold it.
+- ``modelhost:rolled-back`` on an EndpointConfig that a rollback left: when. Going forward to it again is told as such.
 - ``modelhost:retention`` on an endpoint: the live generation and the number for which old ones were last collected.
 """
 
@@ -27,7 +28,8 @@ OWNER_TAG = "modelhost:endpoint"
 OUTCOME_TAG = "modelhost:outcome"
 REASON_TAG = "modelhost:reason"
 RETENTION_TAG = "modelhost:retention"
-RESERVED_TAGS = frozenset({OWNER_TAG, OUTCOME_TAG, REASON_TAG, RETENTION_TAG})
+ROLLED_BACK_TAG = "modelhost:rolled-back"
+RESERVED_TAGS = frozenset({OWNER_TAG, OUTCOME_TAG, REASON_TAG, RETENTION_TAG, ROLLED_BACK_TAG})
 
 #: A tag's value: letters, digits, separators and these signs, 256 characters (pattern of TagValue in SageMaker's API).
 _NOT_IN_A_TAG = re.compile(r"[^\w\s.:/=+\-@]")

@@ -12,39 +12,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from . import absent, changes
-from .outcome import OWNER_TAG, Outcome, retention_mark
+from . import absent, changes, failures, scaling_plan
+from .failures import CONSENT, Failure
+from .outcome import OWNER_TAG, RESERVED_TAGS, Outcome, retention_mark
 from .retention import collection, kept_configs, with_outcome
-from .spec import Pairs, Wanted
-from .state import Endpoint, Inventory, There
+from .spec import ModelSpec, Pairs, Wanted
+from .state import MIXED, Endpoint, Inventory, There
 from .steps import (
+    Adopt,
     Await,
     CreateEndpoint,
     CreateEndpointConfig,
     CreateModel,
     DeleteEndpoint,
+    ForgetRetention,
     RecordRetention,
     Remember,
+    SetInstanceCounts,
     Step,
     Tag,
     UpdateEndpoint,
     writes,
 )
 
-_CONSENT = (
-    "every request fails from the delete until the new endpoint is InService, usually some minutes. Run again with "
-    "replace: true to agree."
-)
 _LOST = "the endpoint serves it, but it was deleted"
-_NEXT = "Change the specification, or run again with retry_failed: true."
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why the run ends without success. C(shows_log): the container's last lines may say more."""
-
-    message: str
-    shows_log: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,15 +55,21 @@ class Plan:
 def plan_present(wanted: Wanted, there: There, now: str) -> Plan:
     """Return the steps from C(there) to C(wanted). C(now) is the time written into outcomes."""
     endpoint = there.endpoint
+    if endpoint is None and wanted.moved_from:
+        return Plan(failure=failures.deleted_meanwhile(wanted.name))
     if endpoint is None:
         return _create(wanted, there, now)
+    if endpoint.foreign and not wanted.adopt:
+        return Plan(failure=failures.not_ours(endpoint))
     if endpoint.foreign:
-        return Plan(failure=not_ours(endpoint))
+        return _adopt(wanted, there, endpoint, now)
     if endpoint.status == "Deleting":
+        if wanted.moved_from or (wanted.moved_from == "" and endpoint.config_name == wanted.config_name):
+            return Plan(failure=failures.deleted_meanwhile(wanted.name))
         return _then(Await(wanted.name, f"Endpoint {wanted.name} is deleted"), _create(wanted, there, now))
     if endpoint.moving:
         return _in_flight(wanted, there, endpoint, now)
-    if endpoint.status == "InService":
+    if endpoint.status in ("InService", MIXED):
         return _in_service(wanted, there, endpoint, now)
     if endpoint.status == "Failed":
         return _after_failed_create(wanted, there, endpoint, now)
@@ -83,15 +80,18 @@ def plan_absent(name: str, there: There) -> Plan:
     """Return the steps that remove an endpoint and every generation made for it."""
     endpoint = there.endpoint
     if endpoint is not None and endpoint.foreign:
-        return Plan(failure=not_ours(endpoint))
-    return Plan(tuple(absent.steps(name, endpoint, there.inventory or Inventory())))
+        return Plan(failure=failures.not_ours(endpoint))
+    return Plan(tuple(absent.steps(name, endpoint, there.inventory or Inventory(), there.scaling)))
 
 
-def not_ours(endpoint: Endpoint) -> Failure:
-    return Failure(
-        f"Endpoint {endpoint.name} exists and was not made by this module: it has no tag {OWNER_TAG}={endpoint.name}. "
-        f"Choose another name, or set that tag on {endpoint.arn} to hand it over."
-    )
+def _adopt(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
+    """Take over what somebody else made, then go on as with our own. What it was made of stays theirs."""
+    tags = _all_tags(wanted)
+    ours = replace(endpoint, tags={**endpoint.tags, **dict(tags)})
+    plan = plan_present(wanted, replace(there, endpoint=ours), now)
+    if plan.failure:
+        return plan
+    return Plan((Adopt(wanted.name, endpoint.arn, tags), *plan.steps))
 
 
 def _create(wanted: Wanted, there: There, now: str) -> Plan:
@@ -103,20 +103,22 @@ def _create(wanted: Wanted, there: There, now: str) -> Plan:
     return Plan(
         (
             *_parts(wanted, there),
-            CreateEndpoint(wanted.name, _config_name(wanted), _all_tags(wanted), submitted),
-            *_until_proven(wanted, there, now),
+            *scaling_plan.leftovers(wanted, there, "an earlier endpoint of that name left it"),
+            CreateEndpoint(wanted.name, wanted.config_name, _all_tags(wanted), submitted),
+            *_until_proven(wanted, replace(there, scaling=()), now),
         )
     )
 
 
 def _recreate(wanted: Wanted, there: There, why: str, now: str) -> Plan:
     # The endpoint goes last of all that is prepared, so that it is away for as short as can be.
-    created = _create(wanted, there, now)
+    unscaled = tuple(scaling_plan.leftovers(wanted, there, "its endpoint goes"))
+    created = _create(wanted, replace(there, scaling=()), now)
     if created.failure:
         return created
     parts = tuple(step for step in created.steps if isinstance(step, (CreateModel, CreateEndpointConfig)))
     gone = Await(wanted.name, f"Endpoint {wanted.name} is deleted")
-    return Plan((*parts, DeleteEndpoint(wanted.name, why), gone, *created.steps[len(parts) :]))
+    return Plan((*parts, *unscaled, DeleteEndpoint(wanted.name, why), gone, *created.steps[len(parts) :]))
 
 
 def _in_flight(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
@@ -126,7 +128,7 @@ def _in_flight(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Pl
         what += f" (on its way to {target})"
     settled = replace(endpoint, status="InService", config_name=target, pending_config_name="", failure_reason="")
     if wanted.known and (target == wanted.config_name or _submitted(there, endpoint)):
-        there = replace(there, live_config=there.wanted_config, live_model=there.wanted_model)
+        there = replace(there, live_config=there.wanted_config, live_models=there.wanted_models)
         return _then(Await(wanted.name, what), Plan((*_finish(wanted, there, settled, now),)))
     return _then(Await(wanted.name, what), _in_service(wanted, there, settled, now))
 
@@ -139,7 +141,10 @@ def _submitted(there: There, endpoint: Endpoint) -> bool:
 
 
 def _in_service(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
-    if wanted.known and endpoint.config_name == wanted.config_name:
+    if wanted.known and endpoint.config_name == wanted.config_name and endpoint.status != MIXED:
+        stranger = _other_image(wanted, endpoint)
+        if stranger:
+            return Plan(failure=stranger)
         return Plan((*_parts(wanted, there, missing=True), *_finish(wanted, there, endpoint, now)))
     outcome = there.wanted_config.outcome if there.wanted_config else Outcome()
     if outcome.state == "pending" and outcome.previous == endpoint.config_name:
@@ -148,12 +153,17 @@ def _in_service(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> P
             return Plan((shown, *_finish(wanted, there, endpoint, now)))
         if not wanted.retry_failed:
             return _rolled_back(wanted, endpoint, now)
+    if wanted.moved_from not in (None, endpoint.config_name):
+        return Plan(failure=failures.overtaken(endpoint, wanted.config_name))
     remembered = _remembered_failure(wanted, there)
     if remembered:
         return Plan(failure=remembered)
+    taken = scaling_plan.obstacle(wanted, there)
+    if taken:
+        return Plan(failure=Failure(taken))
     obstacle = _obstacle(wanted, there, endpoint)
     if obstacle and not wanted.replace:
-        return Plan(failure=Failure(f"{obstacle}, so the endpoint would be deleted and created again: {_CONSENT}"))
+        return Plan(failure=Failure(f"{obstacle}, so the endpoint would be deleted and created again: {CONSENT}"))
     if obstacle:
         there, memory = _live_is_proven(there, now)
         replaced = _recreate(wanted, there, "consent is given to replace it", now)
@@ -165,18 +175,23 @@ def _update(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
     submitted = Outcome("pending", at=now, previous=endpoint.config_name, seen=endpoint.modified)
     there, memory = _live_is_proven(there, now)
     reused = there.wanted_config is not None
-    back = (*_model_changes(wanted, there), *changes.variant_changes(there.live_config, wanted.variants))
+    back = (*_model_changes(wanted, there), *changes.config_changes(there.live_config, wanted.named_config))
+    retain = scaling_plan.counts_are_scaled(wanted, there)
+    stale = endpoint.retention == retention_mark(wanted.config_name, wanted.keep_generations)
     return Plan(
         (
             *memory,
+            *((ForgetRetention(wanted.name),) if stale else ()),
             *_parts(wanted, there),
+            *scaling_plan.before_update(wanted, there),
             UpdateEndpoint(
                 wanted.name,
-                _config_name(wanted),
+                wanted.config_name,
                 submitted,
                 reused=reused,
-                retain_variant_properties=bool(there.scalable_variants),
-                reasons=back if reused else (),
+                retain_counts=retain,
+                deployment=wanted.deployment,
+                reasons=(*_left(there), *back) if reused else (),
             ),
             *_until_proven(wanted, there, now, seen=endpoint.modified),
             *_tags_missing(wanted, endpoint),
@@ -184,55 +199,44 @@ def _update(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
     )
 
 
+def _left(there: There) -> tuple[str, ...]:
+    """A person went back from what is wanted again: the plan says so."""
+    left = there.wanted_config.rolled_back if there.wanted_config else ""
+    return (f"forward again to what a rollback left at {left}",) if left else ()
+
+
+def _other_image(wanted: Wanted, endpoint: Endpoint) -> Failure | None:
+    """SageMaker tells which digest it deployed (DeployedImages); one that is not ours is no success."""
+    digests = {model.image.rpartition("@")[2] for model in wanted.models}
+    deployed = {image.rpartition("@")[2] for image in endpoint.resolved_images}
+    strangers = deployed - digests
+    return failures.other_image(wanted, strangers, digests) if strangers else None
+
+
 def _rolled_back(wanted: Wanted, endpoint: Endpoint, now: str) -> Plan:
-    reason = endpoint.failure_reason or "SageMaker gave no reason"
     failed = Outcome("failed", at=now, reason=endpoint.failure_reason)
-    return Plan(
-        (Remember(wanted.config_name, failed),),
-        Failure(
-            f"The update of Endpoint {wanted.name} to {wanted.config_name} did not hold: {reason}. Live and InService "
-            f"is still {endpoint.config_name}. {_NEXT}",
-            shows_log=True,
-        ),
-    )
+    told = failures.mixed(endpoint) if endpoint.status == MIXED else failures.update_rolled_back(wanted, endpoint)
+    return Plan((Remember(wanted.config_name, failed),), told)
 
 
 def _after_failed_create(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
     same = wanted.known and endpoint.config_name == wanted.config_name
     if not same or wanted.retry_failed:
         return _recreate(wanted, there, "it is Failed, and SageMaker lets a Failed endpoint only be deleted", now)
-    reason = endpoint.failure_reason or "SageMaker gave no reason"
     known = there.wanted_config is None or there.wanted_config.outcome.state == "failed"
     memory = () if known else (Remember(wanted.config_name, Outcome("failed", at=now, reason=endpoint.failure_reason)),)
-    return Plan(
-        memory,
-        Failure(
-            f"Endpoint {wanted.name} is Failed with {wanted.config_name}: {reason}. Nothing is live. {_NEXT}",
-            shows_log=True,
-        ),
-    )
+    return Plan(memory, failures.create_failed(wanted, endpoint))
 
 
 def _degraded(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
-    """UpdateRollbackFailed, OutOfService, and any state that SageMaker adds later."""
+    """OutOfService, and any state that SageMaker adds later."""
     if wanted.replace:
         return _recreate(wanted, there, f"it is {endpoint.status}, and consent is given to replace it", now)
-    says = {
-        "UpdateRollbackFailed": "a mix of the old and the new generation answers requests",
-        "OutOfService": "it answers no requests",
-    }.get(endpoint.status, "this module does not know that state")
-    reason = f" SageMaker says: {endpoint.failure_reason}." if endpoint.failure_reason else ""
     tried = there.wanted_config.outcome.state if there.wanted_config else "unknown"
-    options = "replace: true and retry_failed: true" if tried in ("pending", "failed") else "replace: true"
     failed = Outcome("failed", at=now, reason=endpoint.failure_reason)
     return Plan(
         (Remember(wanted.config_name, failed),) if tried == "pending" else (),
-        Failure(
-            f"Endpoint {wanted.name} is {endpoint.status}: {says}. It takes no update in that state.{reason} Run again "
-            f"with {options} to delete it and create it anew; requests fail from the delete until the new endpoint is "
-            "InService.",
-            shows_log=True,
-        ),
+        failures.degraded(endpoint, tried_before=tried in ("pending", "failed")),
     )
 
 
@@ -240,40 +244,25 @@ def _remembered_failure(wanted: Wanted, there: There) -> Failure | None:
     outcome = there.wanted_config.outcome if there.wanted_config else Outcome()
     if wanted.retry_failed or outcome.state != "failed":
         return None
-    reason = f": {outcome.reason}" if outcome.reason else ""
-    live = there.endpoint
-    stays = f" Live is still {live.config_name}." if live and live.status == "InService" else ""
-    return Failure(
-        f"{wanted.config_name} failed at {outcome.at}{reason}. The same specification is not submitted again.{stays} "
-        f"{_NEXT}",
-        shows_log=True,
-    )
+    return failures.remembered(wanted, outcome, there.endpoint)
 
 
 def _obstacle(wanted: Wanted, there: There, endpoint: Endpoint) -> str:
-    """Return why SageMaker has no update from what is live to what is wanted, or nothing where it has one."""
+    """Return why SageMaker has no update from what is live to what is wanted, or nothing where it has one.
+
+    A serverless endpoint is updated to instances, and never back (developer guide, Serverless Inference).
+    """
     if there.live_config is None:
         return (
             f"Endpoint {wanted.name} serves {endpoint.config_name}, which somebody deleted. SageMaker takes no update "
             "of an endpoint whose EndpointConfig is gone"
         )
-    live = {variant.variant_name: variant for variant in there.live_config.variants}
-    for variant in wanted.variants:
+    live = {variant.variant_name: variant for variant in there.live_config.spec.variants}
+    for variant in wanted.config.variants:
         was = live.get(variant.variant_name) or next(iter(live.values()), None)
-        if was and was.kind != variant.kind:
-            return (
-                f"Endpoint {wanted.name} is {was.kind} and is wanted {variant.kind}. SageMaker cannot update one into "
-                "the other"
-            )
+        if was and was.instance and variant.serverless:
+            return f"Endpoint {wanted.name} is {was.kind} and is wanted {variant.kind}. SageMaker has no such update"
     return ""
-
-
-def _config_name(wanted: Wanted) -> str:
-    return wanted.config_name if wanted.known else ""
-
-
-def _model_name(wanted: Wanted) -> str:
-    return wanted.model_name if wanted.known else ""
 
 
 def _all_tags(wanted: Wanted) -> Pairs:
@@ -286,28 +275,39 @@ def _parts(wanted: Wanted, there: There, missing: bool = False) -> tuple[Step, .
     C(missing): the endpoint serves them already, so somebody deleted them under it; it could no longer scale.
     """
     steps: list[Step] = []
-    if there.wanted_model is None:
-        why = [_LOST] if missing else _model_changes(wanted, there)
-        steps.append(CreateModel(_model_name(wanted), wanted.model, _all_tags(wanted), tuple(why)))
+    for model in _missing_models(wanted, there):
+        why = [_LOST] if missing else _changes_of(model, wanted, there)
+        steps.append(CreateModel(wanted.model_name(model), model, _all_tags(wanted), tuple(why)))
     if there.wanted_config is None:
         why = [_LOST] if missing else _why_new_config(wanted, there)
-        variants = wanted.named_variants if wanted.known else wanted.variants
-        steps.append(CreateEndpointConfig(_config_name(wanted), variants, _all_tags(wanted), tuple(why)))
+        steps.append(CreateEndpointConfig(wanted.config_name, wanted.named_config, _all_tags(wanted), tuple(why)))
     return tuple(steps)
 
 
-def _model_changes(wanted: Wanted, there: There) -> list[str]:
-    if there.live_model and there.live_model.name == _model_name(wanted):
+def _missing_models(wanted: Wanted, there: There) -> tuple[ModelSpec, ...]:
+    found = {model.name for model in there.wanted_models}
+    return tuple(model for model in wanted.models if wanted.model_name(model) not in found)
+
+
+def _changes_of(model: ModelSpec, wanted: Wanted, there: There) -> list[str]:
+    """What is new in a model, compared with what the first variant that is to serve it serves now."""
+    name = next(each.variant_name for each in wanted.config.all_variants if each.model == model)
+    live = there.live_model(name) or next(iter(there.live_models), None)
+    if live and live.name == wanted.model_name(model):
         return []
-    return changes.model_changes(there.live_model, wanted.model)
+    return changes.model_changes(live, model)
+
+
+def _model_changes(wanted: Wanted, there: There) -> list[str]:
+    return [phrase for model in wanted.models for phrase in _changes_of(model, wanted, there)]
 
 
 def _why_new_config(wanted: Wanted, there: There) -> list[str]:
-    reasons = changes.variant_changes(there.live_config, wanted.variants)
-    if there.live_config and there.wanted_model is None:
+    reasons = changes.config_changes(there.live_config, wanted.named_config)
+    if there.live_config and _missing_models(wanted, there):
         reasons.append("new Model")
     elif _model_changes(wanted, there):
-        reasons.append(f"retained Model {wanted.model_name}")
+        reasons.append(f"retained Model {', '.join(wanted.model_names)}")
     return reasons
 
 
@@ -322,38 +322,64 @@ def _live_is_proven(there: There, now: str) -> tuple[There, tuple[Step, ...]]:
 
 
 def _until_proven(wanted: Wanted, there: There, now: str, seen: str = "") -> tuple[Step, ...]:
-    name = _config_name(wanted)
+    name = wanted.config_name
     what = f"Endpoint {wanted.name} is InService on {name or 'it'}"
     proven = Remember(name, Outcome("proven", at=now))
-    return (Await(wanted.name, what, seen), proven, *_collect(wanted, there, now))
+    arrived = Await(wanted.name, what, seen)
+    counts = _fixed_counts(wanted, there, there.endpoint) if seen and there.endpoint else ()
+    return (arrived, *counts, proven, *scaling_plan.after_update(wanted, there), *_collect(wanted, there, now))
 
 
 def _finish(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> tuple[Step, ...]:
-    """The endpoint is InService on what is wanted: prove it once, collect what is old, tag it."""
+    """The endpoint is InService on what is wanted: prove it once, scale it, collect what is old, tag it."""
+    counts = _fixed_counts(wanted, there, endpoint)
+    if counts:
+        return counts
+    last = tuple(scaling_plan.settled(wanted, there))
     tags = _tags_missing(wanted, endpoint)
     if endpoint.retention == retention_mark(wanted.config_name, wanted.keep_generations):
-        return tags
+        return (*last, *tags)
     outcome = there.wanted_config.outcome if there.wanted_config else Outcome()
     if outcome.state == "proven":
-        return (*_collect(wanted, there, outcome.at), *tags)
-    return (Remember(wanted.config_name, Outcome("proven", at=now)), *_collect(wanted, there, now), *tags)
+        return (*last, *_collect(wanted, there, outcome.at), *tags)
+    return (Remember(wanted.config_name, Outcome("proven", at=now)), *last, *_collect(wanted, there, now), *tags)
+
+
+def _fixed_counts(wanted: Wanted, there: There, endpoint: Endpoint) -> tuple[Step, ...]:
+    """An update that keeps the scaled variants' counts keeps the others' as well; those get theirs here."""
+    if not scaling_plan.counts_are_scaled(wanted, there):
+        return ()
+    counts = {
+        variant.variant_name: variant.instance.initial_instance_count
+        for variant in wanted.config.variants
+        if variant.instance
+        and variant.variant_name not in scaling_plan.scaled(wanted, there)
+        and endpoint.desired_counts.get(variant.variant_name) not in (None, variant.instance.initial_instance_count)
+    }
+    if not counts:
+        return ()
+    return (
+        SetInstanceCounts(wanted.name, counts),
+        Await(wanted.name, f"Endpoint {wanted.name} has these instance counts", endpoint.modified),
+    )
 
 
 def _collect(wanted: Wanted, there: There, proven_at: str) -> tuple[Step, ...]:
-    live, keep = _config_name(wanted), wanted.keep_generations
+    live, keep = wanted.config_name, wanted.keep_generations
     inventory = there.inventory or Inventory()
     kept = kept_configs(inventory, live, proven_at, keep)
-    gone = collection(inventory, kept, {_model_name(wanted)}, f"older than the last {keep}")
+    gone = collection(inventory, kept, set(wanted.model_names), f"older than the last {keep}")
     return (*gone, RecordRetention(wanted.name, retention_mark(live, keep), keep))
 
 
 def _tags_missing(wanted: Wanted, endpoint: Endpoint) -> tuple[Step, ...]:
     tags = _all_tags(wanted)
     changed = tuple(f"{key}={value}" for key, value in tags if endpoint.tags.get(key) != value)
-    if not changed:
+    extra = sorted(endpoint.tags.keys() - dict(tags).keys() - RESERVED_TAGS) if wanted.purge_tags else []
+    removed = tuple(key for key in extra if not key.startswith("aws:"))
+    if not changed and not removed:
         return ()
-    models = (_model_name(wanted),)
-    return (Tag(wanted.name, _config_name(wanted), models, tags, changed),)
+    return (Tag(wanted.name, wanted.config_name, wanted.model_names, tags, changed, removed),)
 
 
 def _then(first: Await, plan: Plan) -> Plan:

@@ -10,48 +10,82 @@ many generations there were: DescribeEndpoint, ListTags, DescribeEndpointConfig,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from .client import SageMakerClient
 from .naming import name_prefix
 from .outcome import retention_mark
-from .spec import Wanted
+from .scaling_client import Scaling
+from .spec import Variant, Wanted
 from .state import Endpoint, EndpointConfig, Inventory, Model, There
 
 #: A clock that is a little off must not hide an endpoint that was pointed at a candidate right after it was made.
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
-def read_present(client: SageMakerClient, wanted: Wanted) -> There:
+def read_present(client: SageMakerClient, wanted: Wanted, scaling: Scaling) -> There:
     """Look at the endpoint, what it serves, what it is to serve, and, where anything moves, all its generations."""
     endpoint = client.endpoint(wanted.name)
     settled = _is_settled(wanted, endpoint)
     config = client.endpoint_config(wanted.config_name, with_tags=not settled) if wanted.known else None
-    model = client.model(wanted.model_name) if wanted.known else None
-    there = There(endpoint=endpoint, wanted_config=config, wanted_model=model)
+    models = _models(client, wanted.model_names) if wanted.known else ()
+    there = There(endpoint=endpoint, wanted_config=config, wanted_models=models)
     if endpoint is not None and endpoint.config_name:
         there = _with_live(client, wanted, there, endpoint)
-    if settled or (endpoint is not None and endpoint.foreign):
+    if _may_be_scaled(wanted, there):
+        there = replace(there, scaling=scaling.targets(_variant_names(wanted, there)))
+    if settled or (endpoint is not None and endpoint.foreign and not wanted.adopt):
         return there
     return replace(there, inventory=read_inventory(client, wanted.name, known=config))
 
 
-def read_absent(client: SageMakerClient, name: str) -> There:
-    """Look at the endpoint and all its generations."""
+def _may_be_scaled(wanted: Wanted, there: There) -> bool:
+    """Whether a variant can be registered at all: a serverless one without provisioned concurrency cannot."""
+    live = there.live_config.spec.variants if there.live_config else ()
+    return any(_scales(variant) for variant in (*wanted.config.variants, *live))
+
+
+def _scales(variant: Variant) -> bool:
+    warm = variant.serverless.provisioned_concurrency if variant.serverless else None
+    return bool(variant.instance or variant.autoscaling or warm)
+
+
+def _variant_names(wanted: Wanted, there: There) -> list[str]:
+    live = there.live_config.spec.variants if there.live_config else ()
+    return sorted({variant.variant_name for variant in (*wanted.config.variants, *live)})
+
+
+def read_absent(client: SageMakerClient, name: str, scaling: Scaling) -> There:
+    """Look at the endpoint, its registrations for scaling, and all its generations."""
     endpoint = client.endpoint(name)
     if endpoint is not None and endpoint.foreign:
         return There(endpoint=endpoint)
-    return There(endpoint=endpoint, inventory=read_inventory(client, name))
+    inventory = read_inventory(client, name)
+    config = client.endpoint_config(endpoint.config_name) if endpoint and endpoint.config_name else None
+    variants = {variant.variant_name for each in (*inventory.configs, config) if each for variant in each.spec.variants}
+    return There(endpoint=endpoint, inventory=inventory, scaling=scaling.targets(sorted(variants)))
 
 
-def read_info(client: SageMakerClient, name: str) -> There:
-    """Look at the endpoint, what it serves, and its generations, whatever is wanted."""
+def read_info(client: SageMakerClient, name: str, scaling: Scaling) -> There:
+    """Look at the endpoint, what it serves, what scales it, and its generations, whatever is wanted."""
     there = There(endpoint=client.endpoint(name), inventory=_listed(client, name))
     if there.endpoint is None or not there.endpoint.config_name:
         return there
     config = client.endpoint_config(there.endpoint.config_name)
-    return replace(there, live_config=config, live_model=_served_model(client, config))
+    variants = config.spec.variants if config else ()
+    targets = scaling.targets(sorted(variant.variant_name for variant in variants if _scales(variant)))
+    models = _models(client, sorted(config.model_names) if config else ())
+    return replace(there, live_config=config, live_models=models, scaling=targets)
+
+
+def read_rollback(client: SageMakerClient, name: str, scaling: Scaling) -> There:
+    """Look at the endpoint and at the generations one could go back to."""
+    there = read_info(client, name, scaling)
+    if there.endpoint is None or there.endpoint.foreign or there.inventory is None:
+        return there
+    return replace(there, inventory=_with_users(client, name, there.inventory))
 
 
 def read_inventory(client: SageMakerClient, name: str, known: EndpointConfig | None = None) -> Inventory:
@@ -81,16 +115,19 @@ def _is_settled(wanted: Wanted, endpoint: Endpoint | None) -> bool:
 
 def _with_live(client: SageMakerClient, wanted: Wanted, there: There, endpoint: Endpoint) -> There:
     if wanted.known and endpoint.config_name == wanted.config_name:
-        return replace(there, live_config=there.wanted_config, live_model=there.wanted_model)
+        return replace(there, live_config=there.wanted_config, live_models=there.wanted_models)
     config = client.endpoint_config(endpoint.config_name)
-    if wanted.known and config and config.model_names == {wanted.model_name}:
-        return replace(there, live_config=config, live_model=there.wanted_model)
-    return replace(there, live_config=config, live_model=_served_model(client, config))
+    names = config.model_names if config else frozenset()
+    known = {model.name: model for model in there.wanted_models}
+    unknown = _models(client, sorted(names - known.keys()))
+    return replace(
+        there, live_config=config, live_models=(*(known[name] for name in sorted(names & known.keys())), *unknown)
+    )
 
 
-def _served_model(client: SageMakerClient, config: EndpointConfig | None) -> Model | None:
-    name = config.variants[0].model_name if config and config.variants else ""
-    return client.model(name) if name else None
+def _models(client: SageMakerClient, names: Iterable[str]) -> tuple[Model, ...]:
+    found = (client.model(name) for name in names)
+    return tuple(model for model in found if model is not None)
 
 
 def _with_users(client: SageMakerClient, name: str, inventory: Inventory) -> Inventory:

@@ -8,18 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from .outcome import OWNER_TAG, RETENTION_TAG, Outcome, outcome_from_tags, timestamp
-from .spec import InstanceConfig, ModelSpec, ServerlessConfig, Variant, pairs
+from .aws_names import from_aws
+from .outcome import OWNER_TAG, RETENTION_TAG, ROLLED_BACK_TAG, Outcome, outcome_from_tags, timestamp
+from .scaling import ScalableTarget
+from .spec import AsyncInference, ConfigSpec, DataCapture, ModelSpec, Variant, VpcConfig, pairs
+
+T = TypeVar("T")
 
 #: States that SageMaker leaves by itself; in all others nothing moves until somebody asks.
 TRANSITIONAL = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 
+#: Update and rollback failed: the old and the new generation serve side by side. It takes an update all the same, which
+#: brings it in order (developer guide, rolling deployments).
+MIXED = "UpdateRollbackFailed"
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint; C(pending_config_name) is set while SageMaker moves it to another EndpointConfig."""
+    """An endpoint; C(pending_config_name) is set while SageMaker moves it to another EndpointConfig.
+
+    C(desired_counts): instances by variant, as they are asked for now. C(resolved_images): what is really deployed.
+    """
 
     name: str
     arn: str
@@ -30,6 +42,8 @@ class Endpoint:
     created: str = ""
     modified: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    desired_counts: Mapping[str, int] = field(default_factory=dict)
+    resolved_images: frozenset[str] = frozenset()
 
     @property
     def foreign(self) -> bool:
@@ -51,7 +65,7 @@ class EndpointConfig:
 
     name: str
     arn: str
-    variants: tuple[Variant, ...] = ()
+    spec: ConfigSpec = ConfigSpec(())
     created: str = ""
     tags: Mapping[str, str] | None = None
 
@@ -60,8 +74,14 @@ class EndpointConfig:
         return outcome_from_tags(self.tags or {})
 
     @property
+    def rolled_back(self) -> str:
+        """When a rollback left it; empty where none did since it was last proven."""
+        left = (self.tags or {}).get(ROLLED_BACK_TAG, "")
+        return left if left > self.outcome.at else ""
+
+    @property
     def model_names(self) -> frozenset[str]:
-        return frozenset(variant.model_name for variant in self.variants)
+        return self.spec.model_names
 
     def made_for(self, endpoint_name: str) -> bool:
         return (self.tags or {}).get(OWNER_TAG) == endpoint_name
@@ -94,19 +114,26 @@ class Inventory:
 class There:
     """One look at AWS. C(inventory) is None where nothing is to rotate or collect, so that a no-op stays cheap.
 
-    C(scalable_variants) names the variants whose count Application Auto Scaling owns.
+    C(scaling): the variants that are registered with Application Auto Scaling.
     """
 
     endpoint: Endpoint | None = None
     live_config: EndpointConfig | None = None
-    live_model: Model | None = None
+    live_models: tuple[Model, ...] = ()
     wanted_config: EndpointConfig | None = None
-    wanted_model: Model | None = None
+    wanted_models: tuple[Model, ...] = ()
     inventory: Inventory | None = None
-    scalable_variants: frozenset[str] = frozenset()
+    scaling: tuple[ScalableTarget, ...] = ()
+
+    def live_model(self, variant_name: str) -> Model | None:
+        """What the live variant of that name serves."""
+        variants = self.live_config.spec.all_variants if self.live_config else ()
+        name = next((variant.model_name for variant in variants if variant.variant_name == variant_name), None)
+        return next((model for model in self.live_models if model.name == name), None)
 
 
 def endpoint_from_boto(answer: Mapping[str, Any], tags: Mapping[str, str]) -> Endpoint:
+    variants = answer.get("ProductionVariants", [])
     return Endpoint(
         name=answer["EndpointName"],
         arn=answer["EndpointArn"],
@@ -117,6 +144,15 @@ def endpoint_from_boto(answer: Mapping[str, Any], tags: Mapping[str, str]) -> En
         created=timestamp(answer.get("CreationTime")),
         modified=timestamp(answer.get("LastModifiedTime")),
         tags=dict(tags),
+        desired_counts={
+            each["VariantName"]: each["DesiredInstanceCount"] for each in variants if "DesiredInstanceCount" in each
+        },
+        resolved_images=frozenset(
+            image["ResolvedImage"]
+            for each in variants
+            for image in each.get("DeployedImages", ())
+            if "ResolvedImage" in image
+        ),
     )
 
 
@@ -124,31 +160,25 @@ def config_from_boto(answer: Mapping[str, Any], tags: Mapping[str, str] | None =
     return EndpointConfig(
         name=answer["EndpointConfigName"],
         arn=answer["EndpointConfigArn"],
-        variants=tuple(_variant_from_boto(variant) for variant in answer.get("ProductionVariants", [])),
+        spec=ConfigSpec(
+            variants=_variants(answer.get("ProductionVariants")),
+            shadow_variants=_variants(answer.get("ShadowProductionVariants")),
+            data_capture=_if_any(DataCapture, answer.get("DataCaptureConfig")),
+            async_inference=_if_any(AsyncInference, answer.get("AsyncInferenceConfig")),
+            kms_key_id=answer.get("KmsKeyId") or None,
+        ),
         created=timestamp(answer.get("CreationTime")),
         tags=tags,
     )
 
 
-def _variant_from_boto(answer: Mapping[str, Any]) -> Variant:
-    serverless = answer.get("ServerlessConfig")
-    return Variant(
-        variant_name=answer["VariantName"],
-        model_name=answer.get("ModelName", ""),
-        serverless=ServerlessConfig(
-            memory_size_mb=serverless["MemorySizeInMB"],
-            max_concurrency=serverless["MaxConcurrency"],
-            provisioned_concurrency=serverless.get("ProvisionedConcurrency"),
-        )
-        if serverless
-        else None,
-        instance=None
-        if serverless
-        else InstanceConfig(
-            instance_type=answer.get("InstanceType", ""),
-            initial_instance_count=answer.get("InitialInstanceCount", 0),
-        ),
-    )
+def _variants(answer: list[dict[str, Any]] | None) -> tuple[Variant, ...]:
+    found = (from_aws(Variant, variant) for variant in answer or ())
+    return tuple(variant for variant in found if variant is not None)
+
+
+def _if_any(kind: type[T], answer: Mapping[str, Any] | None) -> T | None:
+    return from_aws(kind, answer) if answer else None
 
 
 def model_from_boto(answer: Mapping[str, Any]) -> Model:
@@ -161,6 +191,8 @@ def model_from_boto(answer: Mapping[str, Any]) -> Model:
             execution_role_arn=answer.get("ExecutionRoleArn", ""),
             environment=pairs(container.get("Environment")),
             model_data_url=container.get("ModelDataUrl") or None,
+            vpc=_if_any(VpcConfig, answer.get("VpcConfig")),
+            enable_network_isolation=answer.get("EnableNetworkIsolation", False),
         ),
         created=timestamp(answer.get("CreationTime")),
     )

@@ -23,6 +23,9 @@ MAX_ENVIRONMENT_TEXT = 1024
 MAX_ENVIRONMENT_BYTES = 32 * 1024
 MAX_IMAGE_LENGTH = 255
 MAX_TAGS = 50
+MAX_VARIANTS = 10
+#: Tags that the module keeps on what it makes (outcome.RESERVED_TAGS); they count among the 50.
+OWN_TAGS = 5
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _ENVIRONMENT_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -32,7 +35,7 @@ _ECR_HOST = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}")
 _S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+")
 _TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
-_RESERVED_TAG = re.compile(r"(aws:.*|modelhost:(endpoint|outcome|reason|retention))", re.IGNORECASE)
+_RESERVED_TAG = re.compile(r"(aws:.*|modelhost:(endpoint|outcome|reason|retention|rolled-back))", re.IGNORECASE)
 
 _SECRET_WORDS = frozenset({"SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS"})
 _SECRET_PAIRS = (("API", "KEY"), ("ACCESS", "KEY"), ("PRIVATE", "KEY"), ("AUTH", "TOKEN"), ("API", "TOKEN"))
@@ -43,21 +46,15 @@ _SECRET_VALUE = re.compile(
 _REFERENCE_ENDINGS = frozenset({"ARN", "NAME", "ID", "PATH", "FILE", "URL"})
 
 
-def endpoint(options: Mapping[str, Any], *, region: str | None = None, check_mode: bool = False) -> list[str]:
-    """Return everything that is wrong with the options of C(sagemaker_endpoint) for O(state=present).
-
-    In check mode the image need not be built and the role need not be made, so a reference by tag is taken.
-    """
-    model = options.get("model") or {}
+def model(
+    value: Mapping[str, Any], where: str, *, region: str | None = None, digest_required: bool = True
+) -> list[str]:
+    """Check what a SageMaker Model is to hold."""
     return [
-        *endpoint_name(options.get("name"), "name"),
-        *image(model.get("image"), "model.image", region=region, digest_required=not check_mode),
-        *execution_role_arn(model.get("execution_role_arn"), "model.execution_role_arn"),
-        *model_data_url(model.get("model_data_url"), "model.model_data_url"),
-        *environment(model.get("environment"), "model.environment"),
-        *production_variants(options.get("production_variants"), "production_variants"),
-        *keep_generations(options.get("keep_generations"), "keep_generations"),
-        *tags(options.get("tags"), "tags"),
+        *image(value.get("image"), f"{where}.image", region=region, digest_required=digest_required),
+        *execution_role_arn(value.get("execution_role_arn"), f"{where}.execution_role_arn"),
+        *model_data_url(value.get("model_data_url"), f"{where}.model_data_url"),
+        *environment(value.get("environment"), f"{where}.environment"),
     ]
 
 
@@ -76,11 +73,11 @@ def endpoint_name(value: Any, where: str) -> list[str]:
 
 
 def production_variants(value: Any, where: str) -> list[str]:
-    """Check the list of production variants; one for now."""
+    """Check the sizes of a list of variants."""
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return [f"{where}: one production variant is needed, either serverless or instance based."]
-    if len(value) > 1:
-        return [f"{where}: {len(value)} production variants are given; this version takes one."]
+    if len(value) > MAX_VARIANTS:
+        return [f"{where}: {len(value)} variants are given; SageMaker takes {MAX_VARIANTS} at most."]
     problems: list[str] = []
     for index, variant in enumerate(value):
         at = f"{where}[{index}]"
@@ -103,11 +100,11 @@ def serverless(value: Mapping[str, Any], where: str) -> list[str]:
         sizes = ", ".join(str(size) for size in MEMORY_SIZES_MB[:-1])
         problems.append(f"{where}.memory_size_mb: {memory} is not offered; use {sizes} or {MEMORY_SIZES_MB[-1]}.")
     most = value.get("max_concurrency")
-    if not _is_whole(most) or not 1 <= most <= MAX_SERVERLESS_CONCURRENCY:
+    if not is_whole(most) or not 1 <= most <= MAX_SERVERLESS_CONCURRENCY:
         problems.append(f"{where}.max_concurrency: {most} is out of range; use 1 to {MAX_SERVERLESS_CONCURRENCY}.")
         return problems
     provisioned = value.get("provisioned_concurrency")
-    if provisioned is not None and (not _is_whole(provisioned) or not 1 <= provisioned <= most):
+    if provisioned is not None and (not is_whole(provisioned) or not 1 <= provisioned <= most):
         problems.append(
             f"{where}.provisioned_concurrency: {provisioned} is out of range; use 1 to {most} (max_concurrency), "
             "or leave it out to keep nothing warm."
@@ -122,7 +119,7 @@ def instance(value: Mapping[str, Any], where: str) -> list[str]:
     if not isinstance(kind, str) or not _INSTANCE_TYPE.fullmatch(kind):
         problems.append(f"{where}.instance_type: '{kind}' is not a SageMaker instance type such as ml.m5.large.")
     count = value.get("initial_instance_count")
-    if count is not None and (not _is_whole(count) or count < 1):
+    if count is not None and (not is_whole(count) or count < 1):
         problems.append(f"{where}.initial_instance_count: {count} is out of range; use 1 or more.")
     return problems
 
@@ -176,7 +173,7 @@ def environment(value: Mapping[str, Any] | None, where: str) -> list[str]:
         problems.append(f"{where}: {len(entries)} entries; SageMaker takes {MAX_ENVIRONMENT_ENTRIES} at most.")
     total = 0
     for key, item in entries.items():
-        if not isinstance(item, str) and not _is_whole(item):
+        if not isinstance(item, str) and not is_whole(item):
             problems.append(f"{where}.{key}: {item!r} is not text; put it in quotes, as the container is to see it.")
             continue
         text = str(item)
@@ -226,19 +223,19 @@ def has_secret_name(key: str) -> bool:
 
 def keep_generations(value: Any, where: str) -> list[str]:
     """Check how many earlier generations are kept."""
-    if value is not None and (not _is_whole(value) or not 0 <= value <= 20):
+    if value is not None and (not is_whole(value) or not 0 <= value <= 20):
         return [f"{where}: {value} is out of range; use 0 (keep only the live one) to 20."]
     return []
 
 
 def tags(value: Mapping[str, Any] | None, where: str) -> list[str]:
-    """Check tags: SageMaker takes 50, and the module needs four of them for itself."""
+    """Check tags: SageMaker takes 50, and the module needs some of them for itself."""
     entries = value or {}
     problems: list[str] = []
-    if len(entries) > MAX_TAGS - 4:
-        problems.append(f"{where}: {len(entries)} tags; {MAX_TAGS - 4} is the most next to the module's own.")
+    if len(entries) > MAX_TAGS - OWN_TAGS:
+        problems.append(f"{where}: {len(entries)} tags; {MAX_TAGS - OWN_TAGS} is the most next to the module's own.")
     for key, item in entries.items():
-        if not isinstance(item, str) and not _is_whole(item):
+        if not isinstance(item, str) and not is_whole(item):
             problems.append(f"{where}.{key}: {item!r} is not text; put it in quotes.")
         elif _RESERVED_TAG.fullmatch(str(key)):
             problems.append(f"{where}: the key '{key}' is reserved; choose another.")
@@ -249,5 +246,5 @@ def tags(value: Mapping[str, Any] | None, where: str) -> list[str]:
     return problems
 
 
-def _is_whole(value: Any) -> TypeGuard[int]:
+def is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

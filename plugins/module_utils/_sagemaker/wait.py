@@ -34,10 +34,10 @@ class Sight:
 
 
 class Driver(Protocol):
-    """How passes are made. Results are the module's own: C(failed), C(pending), C(submitted), C(plan), …"""
+    """How passes are made. Results are the module's own: C(failed), C(pending), C(moved_from), C(plan), …"""
 
-    def run_pass(self, *, submitted: bool) -> dict[str, Any]:
-        """Make one pass; C(submitted) says that an earlier pass of this run has submitted what is wanted."""
+    def run_pass(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one pass; C(earlier) is the result of the passes of this run so far, empty before the first."""
 
     def look(self) -> Sight:
         """Look at the endpoint once."""
@@ -62,13 +62,13 @@ def converge(driver: Driver, patience: Patience) -> dict[str, Any]:
     A failed pass ends the run, and so does running out of time: the result then is C(failed) with a C(msg).
     """
     start = patience.now()
-    result = driver.run_pass(submitted=False)
+    result = driver.run_pass({})
     while result.get("pending") and not result.get("failed"):
         in_time = patience.now() - start < patience.timeout
         sight = _settled_sight(driver, patience, start, result["pending"]) if in_time else None
         if sight is None:
-            return {**result, "failed": True, "msg": _late(result["pending"], patience)}
-        result = merged(result, driver.run_pass(submitted=bool(result.get("submitted"))))
+            return {**result, "failed": True, "msg": _late(result, patience)}
+        result = merged(result, driver.run_pass(result))
     return result
 
 
@@ -89,10 +89,13 @@ def _settled_sight(driver: Driver, patience: Patience, start: float, pending: Ma
             return None
 
 
-def _late(pending: Mapping[str, Any], patience: Patience) -> str:
+def _late(result: Mapping[str, Any], patience: Patience) -> str:
+    seen = result.get("endpoint") or {}
+    status, live = seen.get("endpoint_status"), seen.get("endpoint_config_name")
+    was = f"It was last seen {status}" + (f" on {live}. " if live else ". ") if status else ""
     return (
-        f"Gave up after {patience.timeout:.0f} seconds of waiting until {pending['what']}. SageMaker goes on by "
-        "itself: run again to take up the wait, with a longer wait_timeout if this is usual for the model."
+        f"Gave up after {patience.timeout:.0f} seconds of waiting until {result['pending']['what']}. {was}SageMaker "
+        "goes on by itself: run again to take up the wait, with a longer wait_timeout if this is usual for the model."
     )
 
 
@@ -103,11 +106,12 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
     if plan and diff:
         diff["prepared"] = plan_text(plan)
     warnings = [*first.get("warnings", []), *second.get("warnings", [])]
+    memory = {key: first[key] for key in ("moved_from", "generation") if key in first and second.get(key) is None}
     return {
         **first,
         **second,
+        **memory,
         "changed": bool(first.get("changed") or second.get("changed")),
-        "submitted": bool(first.get("submitted") or second.get("submitted")),
         "plan": plan,
         **({"diff": diff} if diff else {}),
         **({"warnings": list(dict.fromkeys(warnings))} if warnings else {}),

@@ -9,11 +9,11 @@ Each rule takes the settings (key -> value of the documented type; a key may be 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker import validate
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker import validate, validate_endpoint
 
 Settings = Mapping[str, Any]
 
@@ -119,11 +119,6 @@ def model_source(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def serverless(settings: Settings) -> Iterator[Finding]:
-    """ProductionVariantServerlessConfig: MaxConcurrency. (The memory sizes are choices of the argument spec.)"""
-    yield from _in_range(settings, "model_serving_serverless_max_concurrency", 1, validate.MAX_SERVERLESS_CONCURRENCY)
-
-
 def instance(settings: Settings) -> Iterator[Finding]:
     """An instance endpoint needs a type of the ml family and at least one instance."""
     kind = settings.get("model_serving_instance_type")
@@ -137,6 +132,95 @@ def instance(settings: Settings) -> Iterator[Finding]:
         sentences = validate.instance({"instance_type": kind}, "model_serving_instance_type")
         yield from (Finding("model_serving_instance_type", None, sentence.split(": ", 1)[1]) for sentence in sentences)
     yield from _in_range(settings, "model_serving_instance_count", 1, 10_000)
+
+
+#: What a sentence of the endpoint's validator is about, and the setting that says it; the first that fits counts.
+_SETTING_OF = (
+    ("production_variants[0].autoscaling", "model_serving_autoscaling"),
+    ("production_variants[0].instance", "model_serving_instance_options"),
+    ("production_variants[0].serverless.max_concurrency", "model_serving_serverless_max_concurrency"),
+    ("production_variants[0].serverless.provisioned_concurrency", "model_serving_serverless_provisioned_concurrency"),
+    ("production_variants", "model_serving_variants"),
+    ("shadow_production_variants", "model_serving_shadow_variants"),
+    ("deployment", "model_serving_deployment"),
+    ("data_capture", "model_serving_data_capture"),
+    ("async_inference", "model_serving_async_inference"),
+    ("kms_key_id", "model_serving_kms_key_id"),
+    ("model.vpc", "model_serving_vpc"),
+    ("model.enable_network_isolation", "model_serving_enable_network_isolation"),
+)
+
+
+def endpoint_options(settings: Settings) -> Iterator[Finding]:
+    """What does not go together on one endpoint: the module's own rules, in the words of the stage's file."""
+    options = _module_options(settings)
+    variants, shadows = options["production_variants"], options["shadow_production_variants"]
+    if not _well_formed(variants) or not _well_formed(shadows):
+        yield Finding("model_serving_variants", None, "each variant is a map with 'serverless' or 'instance' in it.")
+        return
+    sentences = [
+        *_each_variant(variants, "production_variants"),
+        *_each_variant(shadows, "shadow_production_variants"),
+        *validate_endpoint.together(options, variants, shadows),
+        *validate_endpoint.deployment(options["deployment"], variants, "deployment"),
+        *validate_endpoint.network(options["model"], "model"),
+    ]
+    own = not settings.get("model_serving_variants")
+    for sentence in dict.fromkeys(sentences):
+        where, problem = sentence.split(": ", 1)
+        keys = _SETTING_OF if own else _SETTING_OF[4:]
+        prefix, key = next((pair for pair in keys if where.startswith(pair[0])), ("", "model_serving_variants"))
+        yield Finding(key, None, problem, within=where.removeprefix(prefix))
+
+
+def _each_variant(variants: Sequence[Mapping[str, Any]], where: str) -> Iterator[str]:
+    for index, variant in enumerate(variants):
+        yield from validate_endpoint.variant_options(variant, f"{where}[{index}]")
+        if variant.get("serverless"):
+            yield from validate.serverless(variant["serverless"], f"{where}[{index}].serverless")
+
+
+def _well_formed(variants: Any) -> bool:
+    return all(
+        isinstance(each, Mapping) and bool(each.get("serverless")) != bool(each.get("instance")) for each in variants
+    )
+
+
+def _module_options(settings: Settings) -> dict[str, Any]:
+    """The stage's settings as the options of C(sagemaker_endpoint), as the role model_serving puts them together."""
+    serverless_sizes = {
+        "memory_size_mb": settings.get("model_serving_serverless_memory_size_mb", 4096),
+        "max_concurrency": settings.get("model_serving_serverless_max_concurrency", 2),
+        "provisioned_concurrency": settings.get("model_serving_serverless_provisioned_concurrency") or None,
+    }
+    instance_sizes = {
+        "instance_type": settings.get("model_serving_instance_type") or "ml.m5.large",
+        "initial_instance_count": settings.get("model_serving_instance_count", 1),
+        **(settings.get("model_serving_instance_options") or {}),
+    }
+    on_instances = settings.get("model_serving_endpoint_type") == "instance"
+    one = {
+        "variant_name": settings.get("model_serving_variant_name", "AllTraffic"),
+        **({"instance": instance_sizes} if on_instances else {"serverless": serverless_sizes}),
+        "autoscaling": settings.get("model_serving_autoscaling"),
+    }
+    alarms = [alarm["name"] for alarm in settings.get("model_serving_alarms") or []]
+    deployment = dict(settings.get("model_serving_deployment") or {})
+    if alarms:
+        deployment["alarms"] = [*(deployment.get("alarms") or []), *alarms]
+    return {
+        "model": {
+            # An option with suboptions comes with all of them, unset ones as None.
+            "vpc": {key: value for key, value in (settings.get("model_serving_vpc") or {}).items() if value},
+            "enable_network_isolation": settings.get("model_serving_enable_network_isolation"),
+        },
+        "production_variants": settings.get("model_serving_variants") or [one],
+        "shadow_production_variants": settings.get("model_serving_shadow_variants") or [],
+        "deployment": deployment,
+        "data_capture": settings.get("model_serving_data_capture"),
+        "async_inference": settings.get("model_serving_async_inference"),
+        "kms_key_id": settings.get("model_serving_kms_key_id"),
+    }
 
 
 def generations(settings: Settings) -> Iterator[Finding]:
@@ -187,8 +271,8 @@ RULES: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     permissions_boundary,
     tags,
     model_source,
-    serverless,
     instance,
+    endpoint_options,
     generations,
     environment,
     limits,

@@ -113,6 +113,9 @@ def _check_type(key: str, value: Any, option: Mapping[str, Any]) -> tuple[str, A
     """('', converted value) or (what is wrong, None)."""
     if value is None:
         return "it is empty. Give it a value, or remove the line to get the default.", None
+    if value == {}:
+        # Nothing is chosen: the parts that a choice would need are not missing.
+        return "", {}
     choices = option.get("choices")
     spec = {name: part for name, part in option.items() if name not in ("default", "required")}
     if isinstance(value, bool) and option.get("type") in ("int", "float"):

@@ -31,11 +31,6 @@ def test_a_role_that_is_not_known_yet_is_waited_for() -> None:
     assert create.calls == 3
 
 
-def test_throttling_is_waited_for() -> None:
-    create = Refusing(("TooManyRequestsException", "Rate exceeded"))
-    assert retrying(delay=0.01)(create)() == "made"
-
-
 def test_any_other_refusal_is_final() -> None:
     create = Refusing(("InvalidParameterValueException", "Unzipped size must be smaller than 262144000 bytes"))
     with pytest.raises(ClientError, match="Unzipped size"):

@@ -226,6 +226,10 @@ def test_lambdas_actions_are_told_apart(method: str, path: str, action: str | No
         ("logs", "CreateLogGroup", {"logGroupName": "g"}, "logs:eu-west-1:111111111111:log-group:g:log-stream:"),
         ("logs", "TagResource", {"resourceArn": "x"}, None),
         ("lambda", "POST /2015-03-31/functions", {"FunctionName": "f"}, ":function:f"),
+        ("monitoring", "PutMetricAlarm", {"AlarmName": "a"}, "cloudwatch:eu-west-1:111111111111:alarm:a"),
+        ("monitoring", "DeleteAlarms", {"AlarmNames": ["a"]}, "cloudwatch:eu-west-1:111111111111:alarm:a"),
+        ("monitoring", "TagResource", {"ResourceARN": "arn:aws:cloudwatch:x"}, "cloudwatch:x"),
+        ("monitoring", "DescribeAlarms", {"AlarmNames": ["a"]}, None),
         ("s3", "GET /", {}, None),
     ],
 )

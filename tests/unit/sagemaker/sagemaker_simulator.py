@@ -9,18 +9,22 @@ serverless and instances, silent rollback, deletes that do not cascade. What AWS
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker import passes
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.client import Clock, SageMakerClient
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.outcome import OWNER_TAG, timestamp
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.scaling import Autoscaling
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.scaling_client import Scaling
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.spec import Wanted
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.wait import Patience, Sight, converge
 from botocore.exceptions import ClientError
 
 ARN = "arn:aws:sagemaker:eu-central-1:123456789012"
+NAME = "modelhost-prod"
 READS = ("describe", "list")
 
 
@@ -47,6 +51,9 @@ class SimulatedSageMaker:
         self.configs: dict[str, dict[str, Any]] = {}
         self.endpoints: dict[str, dict[str, Any]] = {}
         self.tags_of: dict[str, dict[str, str]] = {}
+        self.targets: dict[str, dict[str, Any]] = {}
+        self.policies: list[dict[str, Any]] = []
+        self.updates: list[dict[str, Any]] = []
         self.calls: list[str] = []
         self.fate: list[str] = []
         self.refuse: list[ClientError] = []
@@ -63,6 +70,10 @@ class SimulatedSageMaker:
     @property
     def client(self) -> SageMakerClient:
         return SageMakerClient(self, clock=Clock(now=lambda: self.moment.timestamp(), sleep=self.sleep))
+
+    @property
+    def clients(self) -> passes.Clients:
+        return passes.Clients(self.client, Scaling(self, NAME))
 
     @property
     def writing_calls(self) -> list[str]:
@@ -94,7 +105,7 @@ class SimulatedSageMaker:
         if method is None:
             raise AttributeError(operation)
 
-        def call(aws_retry: bool = False, **parameters: Any) -> dict[str, Any]:
+        def call(**parameters: Any) -> dict[str, Any]:
             number = len(self.calls)
             self.interrupt(number, "before")
             self.calls.append(operation)
@@ -124,13 +135,13 @@ class SimulatedSageMaker:
     def _describe_model(self, ModelName: str) -> dict[str, Any]:
         return self._existing(self.models, ModelName, "model")
 
-    def _list_endpoint_configs(self, NameContains: str) -> dict[str, Any]:
+    def _list_endpoint_configs(self, NameContains: str, MaxResults: int) -> dict[str, Any]:
         return {"EndpointConfigs": [c for name, c in self.configs.items() if NameContains in name]}
 
-    def _list_models(self, NameContains: str) -> dict[str, Any]:
+    def _list_models(self, NameContains: str, MaxResults: int) -> dict[str, Any]:
         return {"Models": [m for name, m in self.models.items() if NameContains in name]}
 
-    def _list_endpoints(self, LastModifiedTimeAfter: datetime) -> dict[str, Any]:
+    def _list_endpoints(self, LastModifiedTimeAfter: datetime, MaxResults: int) -> dict[str, Any]:
         return {"Endpoints": [e for e in self.endpoints.values() if e["LastModifiedTime"] >= LastModifiedTimeAfter]}
 
     def _list_tags(self, ResourceArn: str) -> dict[str, Any]:
@@ -138,8 +149,14 @@ class SimulatedSageMaker:
             raise refusal(f'Could not find resource "{ResourceArn}".')
         return {"Tags": [{"Key": key, "Value": value} for key, value in self.tags_of[ResourceArn].items()]}
 
+    def _delete_tags(self, ResourceArn: str, TagKeys: list[str]) -> dict[str, Any]:
+        for key in TagKeys:
+            self.tags_of[ResourceArn].pop(key, None)
+        return {}
+
     def _add_tags(self, ResourceArn: str, Tags: list[dict[str, str]]) -> dict[str, Any]:
-        assert OWNER_TAG in self.tags_of[ResourceArn], f"{ResourceArn} is not ours to tag"
+        ours = OWNER_TAG in self.tags_of[ResourceArn] or OWNER_TAG in {tag["Key"] for tag in Tags}
+        assert ours, f"{ResourceArn} is not ours to tag"
         self.tags_of[ResourceArn] |= {tag["Key"]: tag["Value"] for tag in Tags}
         return {}
 
@@ -158,16 +175,61 @@ class SimulatedSageMaker:
         self._move(EndpointName, "Creating", EndpointConfigName)
         return {}
 
-    def _update_endpoint(self, EndpointName: str, EndpointConfigName: str, **_options: Any) -> dict[str, Any]:
+    def _update_endpoint(self, EndpointName: str, EndpointConfigName: str, **options: Any) -> dict[str, Any]:
         endpoint = self._existing(self.endpoints, EndpointName, "endpoint")
         config = self._existing(self.configs, EndpointConfigName, "endpoint configuration")
-        if endpoint["EndpointStatus"] != "InService":
+        if endpoint["EndpointStatus"] not in ("InService", "UpdateRollbackFailed"):
             raise refusal(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
         live = self._existing(self.configs, endpoint["EndpointConfigName"], "endpoint configuration")
-        if _is_serverless(live) != _is_serverless(config):
-            raise refusal("Updating between serverless and instances is not supported.")
+        if _is_serverless(config) and not _is_serverless(live):
+            raise refusal("Updating instances to serverless is not supported.")
         self._before_update = copy.deepcopy({k: v for k, v in endpoint.items() if not k.startswith("_")})
+        was = {v["VariantName"]: v.get("InstanceType") for v in live["ProductionVariants"]}
+        for variant in config["ProductionVariants"]:
+            name = variant["VariantName"]
+            if f"endpoint/{EndpointName}/variant/{name}" in self.targets and was.get(name) != variant.get(
+                "InstanceType"
+            ):
+                raise refusal(f"The variant {name} is registered as a scalable target; deregister it first.")
+        self.updates.append(options)
         self._move(EndpointName, "Updating", EndpointConfigName)
+        return {}
+
+    def _update_endpoint_weights_and_capacities(self, EndpointName: str, DesiredWeightsAndCapacities: list) -> dict:
+        self._existing(self.endpoints, EndpointName, "endpoint")["ProductionVariants"] = [
+            {"VariantName": each["VariantName"], "DesiredInstanceCount": each["DesiredInstanceCount"]}
+            for each in DesiredWeightsAndCapacities
+        ]
+        self._move(EndpointName, "Updating", self.live(EndpointName))
+        return {}
+
+    # Application Auto Scaling
+
+    def _describe_scalable_targets(self, ServiceNamespace: str, ResourceIds: list[str]) -> dict[str, Any]:
+        return {"ScalableTargets": [self.targets[each] for each in ResourceIds if each in self.targets]}
+
+    def _describe_scaling_policies(self, ServiceNamespace: str, ResourceId: str, ScalableDimension: str) -> dict:
+        return {"ScalingPolicies": [policy for policy in self.policies if policy["ResourceId"] == ResourceId]}
+
+    def _register_scalable_target(self, ServiceNamespace: str, ResourceId: str, **facts: Any) -> dict[str, Any]:
+        _, endpoint, _, variant = ResourceId.split("/")
+        assert variant in {v["VariantName"] for v in self._variants(self.live(endpoint))}, (
+            "AWS refuses unknown variants"
+        )
+        self.targets[ResourceId] = {"ResourceId": ResourceId, **facts}
+        return {}
+
+    def _put_scaling_policy(self, ServiceNamespace: str, ResourceId: str, PolicyName: str, **facts: Any) -> dict:
+        assert ResourceId in self.targets, "AWS refuses a policy of what is not registered"
+        self.policies = [p for p in self.policies if (p["ResourceId"], p["PolicyName"]) != (ResourceId, PolicyName)]
+        self.policies.append({"ResourceId": ResourceId, "PolicyName": PolicyName, **facts})
+        return {}
+
+    def _deregister_scalable_target(self, ServiceNamespace: str, ResourceId: str, ScalableDimension: str) -> dict:
+        if ResourceId not in self.targets:
+            raise refusal("No scalable target found.", "ObjectNotFoundException")
+        del self.targets[ResourceId]
+        self.policies = [policy for policy in self.policies if policy["ResourceId"] != ResourceId]
         return {}
 
     def _delete_endpoint(self, EndpointName: str) -> dict[str, Any]:
@@ -261,31 +323,50 @@ def _is_serverless(config: dict[str, Any]) -> bool:
     return any("ServerlessConfig" in variant for variant in config["ProductionVariants"])
 
 
+@dataclass(frozen=True)
+class Rollback:
+    """Wants the generation before, or a named one."""
+
+    to: str = ""
+    scaling: Mapping[str, Autoscaling] = field(default_factory=dict)
+    retry_failed: bool = False
+
+
+Wish = Wanted | Rollback | str
+
+
 class Run:
     """One run of the module against the simulation: passes, looks, virtual waiting."""
 
-    def __init__(self, sagemaker: SimulatedSageMaker, wanted: Wanted | str, check_mode: bool = False) -> None:
+    def __init__(self, sagemaker: SimulatedSageMaker, wanted: Wish, check_mode: bool = False) -> None:
         self.sagemaker, self.wanted, self.check_mode = sagemaker, wanted, check_mode
         self.statuses: list[str] = []
 
-    def run_pass(self, *, submitted: bool) -> dict[str, Any]:
-        client = self.sagemaker.client
+    def run_pass(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
+        clients = self.sagemaker.clients
+        if isinstance(self.wanted, Rollback):
+            to, scaling, now = self.wanted.to, self.wanted.scaling, self.sagemaker.now
+            memory = {"retry_failed": self.wanted.retry_failed, "moved_from": earlier.get("moved_from")}
+            to = earlier.get("generation") or to
+            return passes.rollback_pass(
+                clients, NAME, to, scaling, **memory, check_mode=self.check_mode, tail=list, now=now
+            )
         if isinstance(self.wanted, str):
-            return passes.absent_pass(client, self.wanted, check_mode=self.check_mode)
-        wanted = passes.for_pass(self.wanted, submitted=submitted)
+            return passes.absent_pass(clients, self.wanted, check_mode=self.check_mode)
+        wanted = passes.for_pass(self.wanted, earlier.get("moved_from"))
         return passes.present_pass(
-            client, wanted, check_mode=self.check_mode, tail=lambda: ["a line"], now=self.sagemaker.now
+            clients, wanted, check_mode=self.check_mode, tail=lambda: ["a line"], now=self.sagemaker.now
         )
 
     def look(self) -> Sight:
-        name = self.wanted if isinstance(self.wanted, str) else self.wanted.name
+        name = self.wanted if isinstance(self.wanted, str) else getattr(self.wanted, "name", NAME)
         return passes.look(self.sagemaker.client, name)
 
     def report(self, status: str, waited: float) -> None:
         self.statuses.append(status)
 
 
-def deploy(sagemaker: SimulatedSageMaker, wanted: Wanted | str, timeout: float = 1800) -> dict[str, Any]:
+def deploy(sagemaker: SimulatedSageMaker, wanted: Wish, timeout: float = 1800) -> dict[str, Any]:
     """Run to the end; an absent endpoint is wanted by its name alone."""
     patience = Patience(timeout, 15, now=lambda: sagemaker.moment.timestamp(), sleep=sagemaker.sleep)
     return converge(Run(sagemaker, wanted), patience)
@@ -293,11 +374,11 @@ def deploy(sagemaker: SimulatedSageMaker, wanted: Wanted | str, timeout: float =
 
 def start(sagemaker: SimulatedSageMaker, wanted: Wanted) -> dict[str, Any]:
     """Make the first pass alone, as a run that is killed while it waits; what it started arrives meanwhile."""
-    result = Run(sagemaker, wanted).run_pass(submitted=False)
+    result = Run(sagemaker, wanted).run_pass({})
     sagemaker.settle()
     return result
 
 
-def check(sagemaker: SimulatedSageMaker, wanted: Wanted | str) -> dict[str, Any]:
+def check(sagemaker: SimulatedSageMaker, wanted: Wish) -> dict[str, Any]:
     """Run in check mode."""
-    return Run(sagemaker, wanted, check_mode=True).run_pass(submitted=False)
+    return Run(sagemaker, wanted, check_mode=True).run_pass({})

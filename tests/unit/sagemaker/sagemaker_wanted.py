@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.spec import Wanted, wanted_from_options
-
-NAME = "modelhost-prod"
+from sagemaker_simulator import NAME
 
 
 def options(

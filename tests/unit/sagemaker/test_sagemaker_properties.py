@@ -20,11 +20,11 @@ from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.out
     outcome_from_tags,
     tag_value,
 )
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.spec import Wanted
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker.spec import Wanted, wanted_from_options
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sagemaker_simulator import Interrupted, SimulatedSageMaker, check, deploy
-from sagemaker_wanted import NAME, instance, serverless
+from sagemaker_simulator import NAME, Interrupted, Rollback, SimulatedSageMaker, check, deploy
+from sagemaker_wanted import instance, options, serverless
 
 # The simulation is quick, but the machine the tests run on may be busy with something else.
 settings.register_profile("patient", deadline=None)
@@ -57,7 +57,41 @@ instance_wanted = st.builds(
     keep_generations=st.integers(0, 3),
     replace=st.just(True),
 )
-wishes = st.one_of(serverless_wanted, instance_wanted)
+
+
+def several(count: int, weight: float, instance_type: str, scaled: bool, image_digest: str) -> Wanted:
+    """One or two instance based variants, the first of them scaled or not."""
+    bounds = {"min_capacity": 1, "max_capacity": 4, "target_value": 70.0}
+    variants = [
+        {
+            "variant_name": name,
+            "instance": {"instance_type": instance_type},
+            "initial_variant_weight": weight,
+            **({"autoscaling": bounds} if scaled and name == "AllTraffic" else {}),
+        }
+        for name in ("AllTraffic", "other")[:count]
+    ]
+    return wanted_from_options(options(image_digest, production_variants=variants, replace=True))
+
+
+scaled_wanted = st.builds(
+    several,
+    count=st.integers(1, 2),
+    weight=st.sampled_from([1.0, 2.0]),
+    instance_type=st.sampled_from(["ml.m5.large", "ml.c5.large"]),
+    scaled=st.booleans(),
+    image_digest=st.sampled_from("ab"),
+)
+wishes = st.one_of(serverless_wanted, instance_wanted, scaled_wanted)
+
+
+def registered(sagemaker: SimulatedSageMaker) -> set[str]:
+    """The variants that an autoscaler owns."""
+    return {target.rpartition("/")[2] for target in sagemaker.targets}
+
+
+def to_be_registered(wanted: Wanted) -> set[str]:
+    return {variant.variant_name for variant in wanted.config.variants if variant.autoscaling}
 
 
 @given(endpoint_names, kinds, documents)
@@ -82,7 +116,7 @@ def test_the_order_of_keys_does_not_matter(endpoint_name: str, kind: Kind, docum
 
 @given(environments, environments)
 def test_an_environment_counts_byte_for_byte(one: dict[str, str], other: dict[str, str]) -> None:
-    same = serverless(environment=one).model_name == serverless(environment=other).model_name
+    same = serverless(environment=one).model_names[0] == serverless(environment=other).model_names[0]
     assert same == (one == other)
 
 
@@ -113,8 +147,9 @@ def test_any_history_ends_with_what_was_wanted_last(history: list[Wanted]) -> No
         assert sagemaker.status(NAME) == "InService"
         assert sagemaker.live(NAME) == wanted.config_name
         serving = sagemaker.configs[wanted.config_name]["ProductionVariants"][0]["ModelName"]
-        assert sagemaker.models[serving]["PrimaryContainer"]["Environment"] == dict(wanted.model.environment)
+        assert sagemaker.models[serving]["PrimaryContainer"]["Environment"] == dict(wanted.models[0].environment)
         assert len(sagemaker.configs) <= wanted.keep_generations + 1
+        assert registered(sagemaker) == to_be_registered(wanted)
         writing = len(sagemaker.writing_calls)
         assert deploy(sagemaker, wanted)["plan"] == []
         assert len(sagemaker.writing_calls) == writing
@@ -166,7 +201,41 @@ def test_a_run_killed_at_any_call_is_taken_up_by_the_next(
     assert not result.get("failed"), result["msg"]
     assert sagemaker.live(NAME) == wanted.config_name
     assert len(sagemaker.configs) <= wanted.keep_generations + 1
+    assert registered(sagemaker) == to_be_registered(wanted)
     assert deploy(sagemaker, wanted)["plan"] == []
+
+
+@given(st.lists(st.one_of(wishes, st.just(Rollback())), min_size=2, max_size=6), st.integers(0, 40))
+def test_a_rollback_never_loses_what_serves_and_a_killed_one_is_finished(
+    history: list[Wanted | Rollback], call: int
+) -> None:
+    sagemaker = SimulatedSageMaker()
+    last: Wanted | None = None
+    for wish in history:
+        deploy(sagemaker, wish)
+        last = wish if isinstance(wish, Wanted) else last
+        if last is not None:
+            assert sagemaker.status(NAME) == "InService"
+            assert sagemaker.live(NAME) in sagemaker.configs
+    before = set(sagemaker.configs)
+    killed_at = len(sagemaker.calls) + call
+
+    def kill(number: int, now: str) -> None:
+        if number == killed_at and now == "after":
+            raise Interrupted
+
+    sagemaker.interrupt = kill
+    with suppress(Interrupted):
+        deploy(sagemaker, Rollback())
+    sagemaker.interrupt = lambda number, now: None
+    sagemaker.settle()
+    assert set(sagemaker.configs) == before
+    if last is not None:
+        assert sagemaker.live(NAME) in sagemaker.configs
+        result = deploy(sagemaker, last)
+        assert not result.get("failed"), result["msg"]
+        assert sagemaker.live(NAME) == last.config_name
+        assert deploy(sagemaker, last)["plan"] == []
 
 
 @given(st.lists(wishes, min_size=1, max_size=3), st.integers(0, 60))

@@ -19,7 +19,7 @@ def test_the_first_run_makes_model_config_and_endpoint(sagemaker: SimulatedSageM
     assert not result.get("failed")
     assert result["endpoint"]["endpoint_status"] == "InService"
     assert result["endpoint"]["endpoint_config_name"] == wanted.config_name
-    assert result["endpoint"]["model_name"] == wanted.model_name
+    assert result["endpoint"]["model_name"] == wanted.model_names[0]
     assert sagemaker.writing_calls == [
         "create_model",
         "create_endpoint_config",
@@ -68,7 +68,7 @@ def test_other_memory_says_nothing_of_an_artifact_that_is_the_same(sagemaker: Si
     def wanted(memory: int) -> Wanted:
         plain = options(variant={"serverless": {"memory_size_mb": memory, "max_concurrency": 2}})
         plain["model"]["model_data_url"] = "s3://bucket/model.tar.gz"
-        return wanted_from_options(plain, "etag")
+        return wanted_from_options(plain, {"s3://bucket/model.tar.gz": "etag"})
 
     deploy(sagemaker, wanted(2048))
     result = deploy(sagemaker, wanted(4096))
@@ -79,7 +79,7 @@ def test_another_image_makes_a_new_model_and_config(sagemaker: SimulatedSageMake
     deploy(sagemaker, serverless(image_digest="a"))
     wanted = serverless(image_digest="b")
     result = deploy(sagemaker, wanted)
-    assert result["plan"][0] == f"new Model {wanted.model_name}: image sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb"
+    assert result["plan"][0] == f"new Model {wanted.model_names[0]}: image sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb"
     assert result["plan"][1] == f"new EndpointConfig {wanted.config_name}: new Model"
 
 
@@ -132,19 +132,19 @@ def test_a_generation_that_another_endpoint_serves_is_kept(sagemaker: SimulatedS
     sagemaker.settle()
     deploy(sagemaker, serverless(image_digest="b", keep_generations=0))
     assert first.config_name in sagemaker.configs
-    assert first.model_name in sagemaker.models
+    assert first.model_names[0] in sagemaker.models
 
 
 def test_a_model_that_another_endpoint_serves_is_kept(sagemaker: SimulatedSageMaker) -> None:
     first = serverless(image_digest="a", keep_generations=0)
     deploy(sagemaker, first)
-    variant = {"VariantName": "theirs", "ModelName": first.model_name}
+    variant = {"VariantName": "theirs", "ModelName": first.model_names[0]}
     sagemaker.create_endpoint_config(EndpointConfigName="theirs", ProductionVariants=[variant], Tags=[])
     sagemaker.create_endpoint(EndpointName="borrower", EndpointConfigName="theirs", Tags=[])
     sagemaker.settle()
     deploy(sagemaker, serverless(image_digest="b", keep_generations=0))
     assert first.config_name not in sagemaker.configs
-    assert first.model_name in sagemaker.models
+    assert first.model_names[0] in sagemaker.models
 
 
 def test_what_is_not_tagged_as_ours_is_kept(sagemaker: SimulatedSageMaker) -> None:
@@ -231,26 +231,40 @@ def test_a_failure_is_forgotten_once_a_later_generation_is_proven(sagemaker: Sim
     assert not deploy(sagemaker, serverless(image_digest="b")).get("failed")
 
 
-def test_an_endpoint_left_half_rolled_back_is_not_touched_without_consent(sagemaker: SimulatedSageMaker) -> None:
+@pytest.mark.parametrize("next_image", ["a", "c"])
+def test_an_endpoint_left_half_rolled_back_is_brought_in_order_by_the_next_update(
+    sagemaker: SimulatedSageMaker, next_image: str
+) -> None:
     deploy(sagemaker, serverless(image_digest="a"))
     sagemaker.fate = ["stuck"]
     result = deploy(sagemaker, serverless(image_digest="b"))
     assert result["failed"]
-    assert "replace: true" in result["msg"]
+    assert "a mix of the old and the new generation answers requests" in result["msg"]
+    assert "retry_failed: true" in result["msg"]
     assert sagemaker.status(NAME) == "UpdateRollbackFailed"
-    agreed = replace(serverless(image_digest="c"), replace=True)
-    assert not deploy(sagemaker, agreed).get("failed")
-    assert sagemaker.live(NAME) == agreed.config_name
+    assert "is not submitted again" in deploy(sagemaker, serverless(image_digest="b"))["msg"]
+    wanted = serverless(image_digest=next_image)
+    assert not deploy(sagemaker, wanted).get("failed")
+    assert (sagemaker.status(NAME), sagemaker.live(NAME)) == ("InService", wanted.config_name)
+    assert "delete_endpoint" not in sagemaker.calls
+    assert deploy(sagemaker, wanted)["plan"] == []
 
 
-def test_a_change_of_type_needs_consent_and_says_what_it_interrupts(sagemaker: SimulatedSageMaker) -> None:
+def test_serverless_becomes_instance_based_by_an_update(sagemaker: SimulatedSageMaker) -> None:
     deploy(sagemaker, serverless())
-    result = deploy(sagemaker, instance())
+    assert not deploy(sagemaker, instance()).get("failed")
+    assert sagemaker.live(NAME) == instance().config_name
+    assert "delete_endpoint" not in sagemaker.calls
+
+
+def test_the_way_back_needs_consent_and_says_what_it_interrupts(sagemaker: SimulatedSageMaker) -> None:
+    deploy(sagemaker, instance())
+    result = deploy(sagemaker, serverless())
     assert result["failed"]
     assert "every request fails from the delete until the new endpoint is InService" in result["msg"]
     assert "replace: true" in result["msg"]
-    assert sagemaker.live(NAME) == serverless().config_name
-    agreed = replace(instance(), replace=True)
+    assert sagemaker.live(NAME) == instance().config_name
+    agreed = replace(serverless(), replace=True)
     assert not deploy(sagemaker, agreed).get("failed")
     assert sagemaker.live(NAME) == agreed.config_name
 
@@ -341,7 +355,7 @@ def test_an_update_of_ours_is_adopted_also_where_nothing_says_where_it_leads(sag
     deploy(sagemaker, first)
     sagemaker.tells_pending = False
     sagemaker.looks = 5
-    Run(sagemaker, second).run_pass(submitted=False)
+    Run(sagemaker, second).run_pass({})
     assert not check(sagemaker, second).get("failed")
     assert not deploy(sagemaker, second).get("failed")
     assert sagemaker.calls.count("update_endpoint") == 1
@@ -457,7 +471,7 @@ def test_absent_removes_everything_and_nothing_twice(sagemaker: SimulatedSageMak
 
 def test_absent_removes_what_an_interrupted_run_left(sagemaker: SimulatedSageMaker) -> None:
     check_only = serverless()
-    sagemaker.client.create_model(check_only.model_name, check_only.model, (("modelhost:endpoint", NAME),))
+    sagemaker.client.create_model(check_only.model_names[0], check_only.models[0], (("modelhost:endpoint", NAME),))
     deploy(sagemaker, NAME)
     assert not sagemaker.models
 
@@ -491,7 +505,9 @@ def test_check_mode_says_what_the_run_then_does_and_writes_nothing(sagemaker: Si
 def test_check_mode_plans_before_the_image_is_built(sagemaker: SimulatedSageMaker) -> None:
     deploy(sagemaker, serverless(image_digest="a"))
     unbuilt = serverless()
-    unbuilt = replace(unbuilt, model=replace(unbuilt.model, image="123456789012.dkr.ecr/x:context-0a1b"))
+    model = replace(unbuilt.models[0], image="123456789012.dkr.ecr/x:context-0a1b")
+    variants = tuple(replace(variant, model=model) for variant in unbuilt.config.variants)
+    unbuilt = replace(unbuilt, config=replace(unbuilt.config, variants=variants))
     result = check(sagemaker, unbuilt)
     assert result["changed"]
     assert result["plan"][0] == "new Model: image changes (digest known after the build)"
@@ -503,8 +519,8 @@ def test_the_diff_shows_before_and_after_and_no_secret(sagemaker: SimulatedSageM
     deploy(sagemaker, was)
     result = deploy(sagemaker, serverless(environment={"HF_TASK": "fill-mask"}, memory_size_mb=2048))
     before, after = result["diff"]["before"], result["diff"]["after"]
-    assert before["environment"]["HF_TASK"] == "text-classification"
-    assert after["environment"] == {"HF_TASK": "fill-mask"}
+    assert before["models"]["AllTraffic"]["environment"]["HF_TASK"] == "text-classification"
+    assert after["models"]["AllTraffic"]["environment"] == {"HF_TASK": "fill-mask"}
     assert before["production_variants"][0]["serverless"]["memory_size_mb"] == 4096
     assert "hunter2" not in str(result)
     assert (before["tags"], after["tags"]) == ({}, {})
@@ -513,4 +529,6 @@ def test_the_diff_shows_before_and_after_and_no_secret(sagemaker: SimulatedSageM
 def test_new_content_of_the_artifact_is_a_new_model() -> None:
     plain = options()
     plain["model"]["model_data_url"] = "s3://bucket/model.tar.gz"
-    assert wanted_from_options(plain, "one").model_name != wanted_from_options(plain, "other").model_name
+    url = "s3://bucket/model.tar.gz"
+    one, other = (wanted_from_options(plain, {url: etag}) for etag in ("one", "other"))
+    assert one.model_names[0] != other.model_names[0]

@@ -23,11 +23,11 @@ class Scripted:
     def __init__(self, passes: Sequence[dict[str, Any]], looks: Sequence[str]) -> None:
         self.passes, self.looks = list(passes), list(looks)
         self.told: list[tuple[str, float]] = []
-        self.submitted: list[bool] = []
+        self.earlier: list[dict[str, Any]] = []
         self.moment = 0.0
 
-    def run_pass(self, *, submitted: bool) -> dict[str, Any]:
-        self.submitted.append(submitted)
+    def run_pass(self, earlier: dict[str, Any]) -> dict[str, Any]:
+        self.earlier.append(earlier)
         return self.passes.pop(0)
 
     def look(self) -> Sight:
@@ -65,10 +65,10 @@ def test_a_run_with_nothing_pending_looks_at_nothing() -> None:
 
 
 def test_every_look_is_told_with_the_seconds_waited() -> None:
-    driver = Scripted([{"pending": PENDING, "submitted": True}, {"pending": None}], ["Updating", "InService"])
+    driver = Scripted([{"pending": PENDING, "moved_from": "a"}, {"pending": None}], ["Updating", "InService"])
     driver.converged()
     assert driver.told == [("Updating", 10.0), ("InService", 20.0)]
-    assert driver.submitted == [False, True]
+    assert [earlier.get("moved_from") for earlier in driver.earlier] == [None, "a"]
 
 
 def test_a_gone_endpoint_is_told_as_deleted() -> None:
@@ -95,11 +95,11 @@ def test_what_arrives_with_the_last_look_counts() -> None:
 
 
 def test_passes_are_one_result() -> None:
-    first = {"changed": True, "plan": ["a", "b"], "diff": {"before": 1, "after": 2}, "submitted": True}
-    second = {"changed": False, "plan": ["b", "c"], "diff": {"before": 2, "after": 3}, "submitted": False}
+    first = {"changed": True, "plan": ["a", "b"], "diff": {"before": 1, "after": 2}, "moved_from": ""}
+    second = {"changed": False, "plan": ["b", "c"], "diff": {"before": 2, "after": 3}, "moved_from": None}
     assert merged(first, second) == {
         "changed": True,
         "plan": ["a", "b", "c"],
         "diff": {"before": 1, "after": 3, "prepared": "plan: a\nplan: b\nplan: c\n"},
-        "submitted": True,
+        "moved_from": "",
     }

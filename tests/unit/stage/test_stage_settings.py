@@ -92,3 +92,44 @@ def test_the_sentence_starts_with_file_and_line() -> None:
 def test_values_from_the_command_line_count_as_their_type() -> None:
     typed, findings = stage_settings.check_typed({"model_serving_serverless_max_concurrency": "7"}, OPTIONS)
     assert (typed, findings) == ({"model_serving_serverless_max_concurrency": 7}, [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "hint"),
+    [
+        (
+            {"model_serving_serverless_provisioned_concurrency": 6},
+            "model_serving_serverless_provisioned_concurrency",
+            "1 to 5",
+        ),
+        (
+            {"model_serving_data_capture": {"destination_s3_uri": "s3://bucket/x"}},
+            "model_serving_data_capture",
+            "serverless",
+        ),
+        ({"model_serving_deployment": {"strategy": "canary", "size": 51}}, "model_serving_deployment.size", "1 to 50"),
+        (
+            {"model_serving_vpc": {"security_group_ids": ["sg-1"], "subnets": ["subnet-1"]}},
+            "model_serving_vpc",
+            "serverless endpoints in a VPC",
+        ),
+        (
+            {"model_serving_autoscaling": {"min_capacity": 1, "max_capacity": 2, "target_value": 0.7}},
+            "model_serving_autoscaling",
+            "provisioned",
+        ),
+        ({"model_serving_variants": [{"variant_name": "a"}]}, "model_serving_variants", "serverless"),
+    ],
+)
+def test_what_does_not_go_together_is_said_in_the_words_of_the_stage_file(
+    changes: dict[str, object], key: str, hint: str
+) -> None:
+    found = sentences(**changes)
+    assert len(found) == 1, found
+    assert found[0].startswith(key)
+    assert hint in found[0]
+
+
+@pytest.mark.parametrize("key", [name for name, option in OPTIONS.items() if option.get("type") == "dict"])
+def test_a_choice_that_is_not_made_lacks_nothing(key: str) -> None:
+    assert sentences(**{key: {}}) == []
