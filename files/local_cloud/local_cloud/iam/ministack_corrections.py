@@ -59,6 +59,14 @@ def resource_of(service: str, operation: str, parameters: Mapping[str, Any], reg
     if service == "logs" and operation not in _TAGGING and isinstance(group := parameters.get("logGroupName"), str):
         stream = parameters.get("logStreamName") or ""
         return f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
+    if service == "monitoring":
+        # Alarms. ministack reads the parameters of the query protocol alone, and boto3 sends JSON. DescribeAlarms finds
+        # by the beginning of names, which is authorised on all.
+        if isinstance(arn := parameters.get("ResourceARN"), str):
+            return arn
+        names = parameters.get("AlarmNames") if operation == "DeleteAlarms" else [parameters.get("AlarmName")]
+        if isinstance(names, list) and len(names) == 1 and isinstance(names[0], str):
+            return f"arn:aws:cloudwatch:{region}:{account}:alarm:{names[0]}"
     return None
 
 
@@ -90,7 +98,7 @@ def _with_resources(extract: Callable[..., str]) -> Callable[..., str]:
         account_id: str,
     ) -> str:
         operation = headers.get("x-amz-target", "").rpartition(".")[2] or f"{method} {path.rstrip('/')}"
-        known = service in ("ecr", "logs") or operation == _CREATE_FUNCTION
+        known = service in ("ecr", "logs", "monitoring") or operation == _CREATE_FUNCTION
         arn = resource_of(service, operation, _json(body), region, account_id) if known else None
         return arn or extract(service, method, path, headers, body, query_params, region, account_id)
 
