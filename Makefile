@@ -11,7 +11,7 @@ CLOUD_PYTHON = .local_cloud/venvs/cloud-$(shell sha256sum files/local_cloud/requ
 BARE = ANSIBLE_STDOUT_CALLBACK=modelhost.sagemaker.bare $(PLAYBOOK)
 
 .DEFAULT_GOAL := help
-.PHONY: help stage deploy teardown new_stage policy url env cloud stop test test-unit test-integration test-molecule test-container test-conformance test-torch test-browser lint clean
+.PHONY: help stage deploy teardown new_stage status rollback policy url env cloud stop test test-unit test-integration test-molecule test-reliability test-container test-conformance test-torch test-browser lint clean
 
 help:  ## Show this list
 	@printf 'make TARGET [STAGE=local] [ARGS="…"]\n\n'
@@ -29,6 +29,12 @@ new_stage: .venv/.ready  ## Ask what makes a stage and write its inventory
 
 policy: stage .venv/.ready  ## Fill in the IAM policies that deploying the stage takes, in build/policies
 	@$(PLAYBOOK) policy.yml $(ARGS)
+
+status: stage .venv/.ready  ## Show what is live, what is kept and why others failed
+	@$(BARE) status.yml $(ARGS)
+
+rollback: stage .venv/.ready  ## Go back to the generation before (ARGS="-e model_serving_generation=NAME" for a named one)
+	@$(PLAYBOOK) rollback.yml $(ARGS)
 
 url: stage .venv/.ready  ## Print the stage's URL alone
 	@$(BARE) url.yml $(ARGS)
@@ -49,7 +55,10 @@ test-unit: .venv/.dev  ## Run the tests of what decides
 	@$(BIN)/pytest -m "not torch and not docker" tests/unit $(ARGS)
 
 test-integration: .venv/.dev  ## Run the tests that deploy to local clouds of their own
-	@$(BIN)/pytest -n 3 --dist loadfile -m "not docker and not conformance" tests/integration tests/conformance $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile -m "not docker and not conformance and not reliability" tests/integration tests/conformance $(ARGS)
+
+test-reliability: .venv/.dev  ## Kill, throttle, fail and load everything (half an hour; docs/reliability.md)
+	@RELIABILITY=full $(BIN)/pytest -n 3 --dist loadfile tests/integration/reliability $(ARGS)
 
 test-molecule: .venv/.dev  ## Run the local inventory from deploy to teardown
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test

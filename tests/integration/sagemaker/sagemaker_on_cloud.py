@@ -115,6 +115,10 @@ class Endpoint:
         options = {"name": self.name, "state": "absent", "poll_interval": 1}
         return self.task(*arguments, module="sagemaker_endpoint", options=options)
 
+    def roll_back(self, *arguments: str) -> Run:
+        options = {"name": self.name, "state": "rolled_back", "poll_interval": 1}
+        return self.task(*arguments, module="sagemaker_endpoint", options=options)
+
     def deploy_plainly(self, **options: Any) -> dict[str, Any]:
         """Run the module as a program, without its action plugin."""
         connection = {"endpoint_url": self.cloud.url, **CONNECTION}

@@ -93,14 +93,18 @@ def test_a_create_that_fails_is_told_and_made_anew_once_it_is_corrected(endpoint
     assert endpoint.answer()["generation"] == "1"
 
 
-def test_a_change_of_type_stops_until_it_is_agreed_to(endpoint: Any) -> None:
+def test_the_way_back_to_serverless_stops_until_it_is_agreed_to(endpoint: Any) -> None:
     endpoint.deploy()
     instances = [{"instance": {"instance_type": "ml.m5.large"}}]
-    run = endpoint.deploy(production_variants=instances, fails=True)
+    # SageMaker has an update for this way, so nothing is interrupted and nobody has to agree.
+    run = endpoint.deploy(production_variants=instances)
+    assert "DeleteEndpoint" not in run.operations("write")
+    assert endpoint.describe()["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+    run = endpoint.deploy(fails=True)
     assert "replace: true" in run.message
     assert run.operations("write") == []
-    endpoint.deploy(production_variants=instances, replace=True)
-    assert endpoint.describe()["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+    endpoint.deploy(replace=True)
+    assert "CurrentServerlessConfig" in endpoint.describe()["ProductionVariants"][0]
 
 
 def test_check_mode_writes_nothing_and_says_what_the_run_does(endpoint: Any) -> None:
@@ -173,3 +177,71 @@ def test_without_the_action_plugin_the_outcome_is_the_same(endpoint: Any) -> Non
     failed = endpoint.deploy_plainly(generation="3", environment={"TEST_MODE": "crash"})
     assert failed["failed"]
     assert "this model is broken on purpose" in failed["msg"]
+
+
+def test_a_scaled_variant_rotates_to_another_instance_type_and_keeps_its_count(endpoint: Any) -> None:
+    bounds = {"min_capacity": 1, "max_capacity": 3, "target_value": 1000.0}
+
+    def on(instance_type: str) -> list[dict[str, Any]]:
+        return [{"instance": {"instance_type": instance_type, "initial_instance_count": 1}, "autoscaling": bounds}]
+
+    scaling = endpoint.cloud.client("application-autoscaling")
+    resource = f"endpoint/{endpoint.name}/variant/AllTraffic"
+    endpoint.deploy(production_variants=on("ml.m5.large"))
+    assert endpoint.deploy(production_variants=on("ml.m5.large")).operations("read") == [
+        *UNCHANGED,
+        "DescribeScalableTargets",
+        "DescribeScalingPolicies",
+    ]
+    # As an autoscaler does. Its own policy sees no requests and would take the instances away again.
+    endpoint.cloud.client("sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=endpoint.name,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}],
+    )
+    run = endpoint.deploy(production_variants=on("ml.c5.large"))
+    writes = run.operations("write")
+    assert writes.index("DeregisterScalableTarget") < writes.index("UpdateEndpoint")
+    assert writes.index("UpdateEndpoint") < writes.index("RegisterScalableTarget")
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource])[
+        "ScalableTargets"
+    ]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 3)
+    assert endpoint.describe()["ProductionVariants"][0]["DesiredInstanceCount"] == 2
+    endpoint.remove()
+    assert not scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource])[
+        "ScalableTargets"
+    ]
+
+
+def test_an_endpoint_made_by_hand_is_taken_over_without_a_lost_request(endpoint: Any) -> None:
+    sagemaker = endpoint.cloud.client("sagemaker")
+    container = {"Image": endpoint.cloud.image, "Environment": {"GENERATION": "theirs"}}
+    sagemaker.create_model(
+        ModelName=f"{endpoint.name}-x", ExecutionRoleArn=endpoint.cloud.role, PrimaryContainer=container
+    )
+    sizes = {"MemorySizeInMB": 1024, "MaxConcurrency": 5}
+    variant = {"VariantName": "theirs", "ModelName": f"{endpoint.name}-x", "ServerlessConfig": sizes}
+    sagemaker.create_endpoint_config(EndpointConfigName=f"{endpoint.name}-x", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=endpoint.name, EndpointConfigName=f"{endpoint.name}-x")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint.name, WaiterConfig={"Delay": 1})
+    assert "adopt: true" in endpoint.deploy(fails=True).message
+    with endpoint.asked_without_pause() as endings:
+        endpoint.deploy(adopt=True)
+        assert endpoint.answer()["generation"] == "1"
+    assert set(endings) == {"theirs", "1"}
+    assert sagemaker.describe_endpoint_config(EndpointConfigName=f"{endpoint.name}-x")
+
+
+def test_a_rollback_is_one_update_and_the_next_deploy_says_that_it_goes_forward(endpoint: Any) -> None:
+    endpoint.deploy(generation="1")
+    endpoint.deploy(generation="2")
+    with endpoint.asked_without_pause() as endings:
+        back = endpoint.roll_back()
+        assert endpoint.answer()["generation"] == "1"
+    assert set(endings) == {"1", "2"}
+    assert back.operations("write") == ["AddTags", "UpdateEndpoint", "AddTags", "AddTags"]
+    left = {each["endpoint_config_name"]: each["rolled_back"] for each in endpoint.info()["generations"]}
+    assert sorted(map(bool, left.values())) == [False, True]
+    assert "forward again to what a rollback left" in " ".join(
+        endpoint.deploy("--check", generation="2").result["plan"]
+    )

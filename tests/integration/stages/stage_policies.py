@@ -26,6 +26,8 @@ S3_ACTIONS = {
     "UploadPart": ["PutObject"],
     "CompleteMultipartUpload": ["PutObject"],
 }
+# Services whose actions begin with another name than they sign with.
+PREFIXES = {"tagging": "tag", "monitoring": "cloudwatch"}
 # API Gateway's actions are HTTP's methods.
 API_GATEWAY_METHODS = {
     "Get": "GET",
@@ -43,6 +45,10 @@ DEPENDENT = {
     "logs:CreateLogGroup": ["logs:TagResource"],
     "iam:CreateRole": ["iam:TagRole"],
     "apigateway:CreateApi": ["apigateway:TagResource"],
+    "application-autoscaling:RegisterScalableTarget": [
+        "iam:CreateServiceLinkedRole",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
+    ],
 }
 
 
@@ -141,4 +147,4 @@ def _actions(service: str, operation: str) -> set[str]:
     if service == "apigateway":
         verb = next(verb for verb in API_GATEWAY_METHODS if operation.startswith(verb))
         return more | {f"apigateway:{API_GATEWAY_METHODS[verb]}"}
-    return more | {f"{'tag' if service == 'tagging' else service}:{operation}"}
+    return more | {f"{PREFIXES.get(service, service)}:{operation}"}

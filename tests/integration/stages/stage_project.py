@@ -80,7 +80,7 @@ class Project:
         """Runs a command of the virtual environment in the copy, without whatever AWS settings this shell has."""
         done = subprocess.run(
             [str(BIN / arguments[0]), *arguments[1:]],
-            cwd=self.root, env=self._environment(env), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            cwd=self.root, env=self.environment(env), stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
         return Run(done.returncode, done.stdout + done.stderr)
 
@@ -94,6 +94,19 @@ class Project:
         """Runs a root playbook on a stage, however it ends."""
         return self.command("ansible-playbook", f"{playbook}.yml", "-i", f"inventories/{stage}", *arguments, env=env)
 
+    def play_together(self, playbook: str, stage: str, number: int) -> list[Run]:
+        """Runs a root playbook on a stage that many times at once."""
+        processes = [
+            subprocess.Popen(
+                [str(BIN / "ansible-playbook"), f"{playbook}.yml", "-i", f"inventories/{stage}"],
+                cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            )
+            for _ in range(number)
+        ]  # fmt: skip
+        outputs = [process.communicate()[0] for process in processes]
+        return [Run(process.returncode, output) for process, output in zip(processes, outputs, strict=True)]
+
     def break_off(self, playbook: str, stage: str, at: str) -> str:
         """Starts a playbook and presses Ctrl-C when ``at`` is printed; returns what was printed until the end.
 
@@ -102,7 +115,7 @@ class Project:
         """
         process = subprocess.Popen(
             [str(BIN / "ansible-playbook"), f"{playbook}.yml", "-i", f"inventories/{stage}"],
-            cwd=self.root, env=self._environment(None), stdin=subprocess.DEVNULL,
+            cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         assert process.stdout
@@ -149,7 +162,7 @@ class Project:
         """The writing calls after the given number, as service:Operation."""
         return [f"{call['service']}:{call['operation']}" for call in self.calls(since) if call["access"] == "write"]
 
-    def _environment(self, more: dict[str, str] | None) -> dict[str, str]:
+    def environment(self, more: dict[str, str] | None = None) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "ANSIBLE_"))}
         return {**inherited, **(more or {})}
 

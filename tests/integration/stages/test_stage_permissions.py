@@ -20,12 +20,21 @@ NO_OCCASION = {
         "ecr:GetAuthorizationToken",  # images that Docker builds and pushes
         "s3:AbortMultipartUpload",  # a large model whose upload is broken off
         "sagemaker:DeleteEndpoint",  # model_serving_replace and model_serving_retry_failed
+        "sagemaker:DeleteTags",  # model_serving_purge_tags
+        "application-autoscaling:DeregisterScalableTarget",  # another instance type, or scaling that ends
     },
     "teardown": {
         "iam:DetachRolePolicy",  # a role that somebody attached a policy to
         "s3:DeleteObject",  # S3 asks for it along with s3:DeleteObjectVersion
     },
 }
+
+
+SCALING = {"min_capacity": 1, "max_capacity": 2, "target_value": 0.7}
+
+
+def alarm(name: str) -> dict[str, object]:
+    return {"name": name, "metric_name": "Invocation5XXErrors", "threshold": 1}
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,14 @@ class People:
 @pytest.fixture(scope="module")
 def people(project: Project) -> People:
     """The stage's policies as policy.yml writes them, and users who have them."""
-    project.new_stage("guarded", local_cloud_enforce_iam=True, demo_api_lambda_reserved_concurrency=5)
+    project.new_stage(
+        "guarded",
+        local_cloud_enforce_iam=True,
+        demo_api_lambda_reserved_concurrency=5,
+        model_serving_serverless_provisioned_concurrency=1,
+        model_serving_autoscaling=SCALING,
+        model_serving_alarms=[alarm("errors"), alarm("more-errors")],
+    )
     written = project.play("policy", "guarded")
     policies = project.root / "build" / "policies" / "guarded"
     assert f"file://{policies}/deploy.json" in written.output
@@ -104,7 +120,7 @@ def test_the_deployer_rotates_and_puts_right_what_others_changed(project: Projec
         "guarded",
         model_serving_keep_generations=0, model_serving_log_retention_days=7, image_untagged_days=7,
         demo_api_lambda_memory_size_mb=512, demo_api_lambda_reserved_concurrency=-1, demo_api_throttle_rate=10,
-        stage_extra_tags={"team": "blue"},
+        stage_extra_tags={"team": "blue"}, model_serving_alarms=[alarm("errors")],
     )  # fmt: skip
     bystander(project)
     change_by_hand(project)
@@ -163,6 +179,13 @@ def change_by_hand(project: Project) -> None:
         )
     (api,) = apis.get_apis()["Items"]
     apis.tag_resource(ResourceArn=f"arn:aws:apigateway:us-east-1::/apis/{api['ApiId']}", Tags={"by": "hand"})
+    (arn,) = (
+        each["AlarmArn"]
+        for each in project.client("cloudwatch").describe_alarms(AlarmNames=["modelhost-guarded-errors"])[
+            "MetricAlarms"
+        ]
+    )
+    project.client("cloudwatch").tag_resource(ResourceARN=arn, Tags=[{"Key": "by", "Value": "hand"}])
     logs = project.client("logs")
     logs.tag_log_group(logGroupName="/aws/lambda/modelhost-guarded-demo", tags={"by": "hand"})
 
