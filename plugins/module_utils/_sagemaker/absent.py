@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from . import scaling_plan
 from .retention import collection
 from .scaling import ScalableTarget
 from .state import Endpoint, Inventory
-from .steps import Await, DeleteEndpoint, DeregisterScalableTarget, Step
+from .steps import Await, DeleteEndpoint, Step
 
 
 def steps(
@@ -26,14 +27,9 @@ def steps(
         if endpoint.status != "Deleting":
             if endpoint.moving:
                 yield Await(name, f"Endpoint {name} is no longer {endpoint.status}")
-            yield from _unscaled(name, scaling)
+            yield from scaling_plan.stops(name, scaling, "its endpoint is to be absent")
             yield DeleteEndpoint(name, "it is to be absent")
         yield Await(name, f"Endpoint {name} is deleted")
     if endpoint is None or endpoint.status == "Deleting":
-        yield from _unscaled(name, scaling)
+        yield from scaling_plan.stops(name, scaling, "its endpoint is to be absent")
     yield from collection(inventory, kept=(), wanted_models=(), why="its endpoint is to be absent")
-
-
-def _unscaled(name: str, scaling: Sequence[ScalableTarget]) -> Iterator[Step]:
-    for target in scaling:
-        yield DeregisterScalableTarget(name, target.variant_name, target.dimension, "its endpoint is to be absent")

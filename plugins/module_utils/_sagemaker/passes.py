@@ -19,7 +19,7 @@ from .errors import SageMakerError
 from .failures import Failure
 from .outcome import timestamp
 from .plan import Plan, plan_absent, plan_present
-from .read import read_absent, read_present, read_rollback
+from .read import read_absent, read_info, read_present
 from .retention import with_outcome
 from .rollback import plan_rollback
 from .scaling import Autoscaling
@@ -82,7 +82,7 @@ def rollback_pass(
     C(scaling): how variants are to scale, by their names. C(retry_failed): a C(to) that failed is tried once more.
     C(moved_from): as in C(Wanted); the result's C(generation) of that earlier pass is then C(to).
     """
-    there = read_rollback(clients.sagemaker, name, clients.scaling)
+    there = read_info(clients.sagemaker, name, clients.scaling)
     retry_failed = retry_failed and moved_from is None
     plan = plan_rollback(name, to, there, now(), scaling, retry_failed=retry_failed, moved_from=moved_from)
     goes = next((step.config_name for step in plan.steps if isinstance(step, UpdateEndpoint)), to)

@@ -103,7 +103,7 @@ def _create(wanted: Wanted, there: There, now: str) -> Plan:
     return Plan(
         (
             *_parts(wanted, there),
-            *scaling_plan.leftovers(wanted, there, "an earlier endpoint of that name left it"),
+            *scaling_plan.stops(wanted.name, there.scaling, "an earlier endpoint of that name left it"),
             CreateEndpoint(wanted.name, wanted.config_name, _all_tags(wanted), submitted),
             *_until_proven(wanted, replace(there, scaling=()), now),
         )
@@ -112,7 +112,7 @@ def _create(wanted: Wanted, there: There, now: str) -> Plan:
 
 def _recreate(wanted: Wanted, there: There, why: str, now: str) -> Plan:
     # The endpoint goes last of all that is prepared, so that it is away for as short as can be.
-    unscaled = tuple(scaling_plan.leftovers(wanted, there, "its endpoint goes"))
+    unscaled = tuple(scaling_plan.stops(wanted.name, there.scaling, "its endpoint goes"))
     created = _create(wanted, replace(there, scaling=()), now)
     if created.failure:
         return created
@@ -214,9 +214,13 @@ def _other_image(wanted: Wanted, endpoint: Endpoint) -> Failure | None:
 
 
 def _rolled_back(wanted: Wanted, endpoint: Endpoint, now: str) -> Plan:
-    failed = Outcome("failed", at=now, reason=endpoint.failure_reason)
     told = failures.mixed(endpoint) if endpoint.status == MIXED else failures.update_rolled_back(wanted, endpoint)
-    return Plan((Remember(wanted.config_name, failed),), told)
+    return failed(wanted.config_name, endpoint, now, told)
+
+
+def failed(config_name: str, endpoint: Endpoint, now: str, failure: Failure) -> Plan:
+    """Remember on an EndpointConfig that it failed, for the reason SageMaker gives, and say so."""
+    return Plan((Remember(config_name, Outcome("failed", at=now, reason=endpoint.failure_reason)),), failure)
 
 
 def _after_failed_create(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
@@ -224,8 +228,8 @@ def _after_failed_create(wanted: Wanted, there: There, endpoint: Endpoint, now: 
     if not same or wanted.retry_failed:
         return _recreate(wanted, there, "it is Failed, and SageMaker lets a Failed endpoint only be deleted", now)
     known = there.wanted_config is None or there.wanted_config.outcome.state == "failed"
-    memory = () if known else (Remember(wanted.config_name, Outcome("failed", at=now, reason=endpoint.failure_reason)),)
-    return Plan(memory, failures.create_failed(wanted, endpoint))
+    told = failures.create_failed(wanted, endpoint)
+    return Plan(failure=told) if known else failed(wanted.config_name, endpoint, now, told)
 
 
 def _degraded(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Plan:
@@ -233,11 +237,8 @@ def _degraded(wanted: Wanted, there: There, endpoint: Endpoint, now: str) -> Pla
     if wanted.replace:
         return _recreate(wanted, there, f"it is {endpoint.status}, and consent is given to replace it", now)
     tried = there.wanted_config.outcome.state if there.wanted_config else "unknown"
-    failed = Outcome("failed", at=now, reason=endpoint.failure_reason)
-    return Plan(
-        (Remember(wanted.config_name, failed),) if tried == "pending" else (),
-        failures.degraded(endpoint, tried_before=tried in ("pending", "failed")),
-    )
+    told = failures.degraded(endpoint, tried_before=tried in ("pending", "failed"))
+    return failed(wanted.config_name, endpoint, now, told) if tried == "pending" else Plan(failure=told)
 
 
 def _remembered_failure(wanted: Wanted, there: There) -> Failure | None:
@@ -257,7 +258,7 @@ def _obstacle(wanted: Wanted, there: There, endpoint: Endpoint) -> str:
             f"Endpoint {wanted.name} serves {endpoint.config_name}, which somebody deleted. SageMaker takes no update "
             "of an endpoint whose EndpointConfig is gone"
         )
-    live = {variant.variant_name: variant for variant in there.live_config.spec.variants}
+    live = there.live_variants
     for variant in wanted.config.variants:
         was = live.get(variant.variant_name) or next(iter(live.values()), None)
         if was and was.instance and variant.serverless:

@@ -43,8 +43,7 @@ def read_present(client: SageMakerClient, wanted: Wanted, scaling: Scaling) -> T
 
 def _may_be_scaled(wanted: Wanted, there: There) -> bool:
     """Whether a variant can be registered at all: a serverless one without provisioned concurrency cannot."""
-    live = there.live_config.spec.variants if there.live_config else ()
-    return any(_scales(variant) for variant in (*wanted.config.variants, *live))
+    return any(_scales(variant) for variant in (*wanted.config.variants, *there.live_variants.values()))
 
 
 def _scales(variant: Variant) -> bool:
@@ -53,8 +52,7 @@ def _scales(variant: Variant) -> bool:
 
 
 def _variant_names(wanted: Wanted, there: There) -> list[str]:
-    live = there.live_config.spec.variants if there.live_config else ()
-    return sorted({variant.variant_name for variant in (*wanted.config.variants, *live)})
+    return sorted({variant.variant_name for variant in wanted.config.variants} | there.live_variants.keys())
 
 
 def read_absent(client: SageMakerClient, name: str, scaling: Scaling) -> There:
@@ -78,14 +76,6 @@ def read_info(client: SageMakerClient, name: str, scaling: Scaling) -> There:
     targets = scaling.targets(sorted(variant.variant_name for variant in variants if _scales(variant)))
     models = _models(client, sorted(config.model_names) if config else ())
     return replace(there, live_config=config, live_models=models, scaling=targets)
-
-
-def read_rollback(client: SageMakerClient, name: str, scaling: Scaling) -> There:
-    """Look at the endpoint and at the generations one could go back to."""
-    there = read_info(client, name, scaling)
-    if there.endpoint is None or there.endpoint.foreign or there.inventory is None:
-        return there
-    return replace(there, inventory=_with_users(client, name, there.inventory))
 
 
 def read_inventory(client: SageMakerClient, name: str, known: EndpointConfig | None = None) -> Inventory:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from . import failures, scaling_plan
 from .failures import LIST, Failure
 from .outcome import Outcome
-from .plan import Plan
+from .plan import Plan, failed
 from .scaling import Autoscaling
 from .state import MIXED, Endpoint, EndpointConfig, Inventory, There
 from .steps import Await, MarkRolledBack, Remember, Step, UpdateEndpoint
@@ -49,18 +49,17 @@ def plan_rollback(
     live = _config(inventory, endpoint.config_name)
     tried = _tried(inventory, endpoint)
     if endpoint.status == MIXED and tried:
-        failed = Outcome("failed", at=now, reason=endpoint.failure_reason)
-        return Plan((Remember(tried.name, failed),), failures.mixed(endpoint))
+        return failed(tried.name, endpoint, now, failures.mixed(endpoint))
     if endpoint.status == MIXED and live is not None:
-        return _out_of_the_mix(endpoint, live, _config(inventory, to) if to else live, there, now)
+        return _out_of_the_mix(endpoint, _config(inventory, to) if to else live, there, now)
     if endpoint.status != "InService":
         return Plan(failure=failures.no_rollback_from(endpoint))
     scaled = tuple(scaling_plan.after_rollback(name, there, live.spec, scaling or {})) if live else ()
     if live and _returns_to_itself(live):
-        return Plan((*scaled, Remember(live.name, Outcome("proven", at=now))))
+        return Plan((*scaled, _proven(live, now)))
     under_way = _under_way(inventory, live)
     if under_way and live and under_way.name != live.name and to in ("", live.name):
-        return Plan((*scaled, Remember(live.name, Outcome("proven", at=now))))
+        return Plan((*scaled, _proven(live, now)))
     if tried and to in ("", tried.name):
         return _after_try(endpoint, tried, now)
     if moved_from is not None and endpoint.config_name not in (to, moved_from):
@@ -95,25 +94,28 @@ def _steps(
     now: str,
     scaling: Mapping[str, Autoscaling],
 ) -> list[Step]:
-    submitted = Outcome("pending", at=now, previous=endpoint.config_name, seen=endpoint.modified)
     marked: list[Step] = [MarkRolledBack(live.name, now)] if live and not live.rolled_back else []
-    what = f"Endpoint {endpoint.name} is InService on {target.name}"
     return [
         *marked,
         *scaling_plan.before_rollback(endpoint.name, there, target.spec),
-        UpdateEndpoint(
-            endpoint.name,
-            target.name,
-            submitted,
-            reused=True,
-            retain_counts=bool(there.scaling),
-            reasons=(f"back from {endpoint.config_name}",),
-        ),
-        Await(endpoint.name, what, endpoint.modified),
+        *_move(endpoint, target, there, now, f"back from {endpoint.config_name}"),
         # Proven last: a rollback that is interrupted before it is taken up where it was.
         *scaling_plan.after_rollback(endpoint.name, there, target.spec, scaling),
-        Remember(target.name, Outcome("proven", at=now)),
+        _proven(target, now),
     ]
+
+
+def _move(endpoint: Endpoint, target: EndpointConfig, there: There, now: str, why: str) -> tuple[Step, Step]:
+    """The one update to what is kept, and the wait for it."""
+    submitted = Outcome("pending", at=now, previous=endpoint.config_name, seen=endpoint.modified)
+    update = UpdateEndpoint(
+        endpoint.name, target.name, submitted, reused=True, retain_counts=bool(there.scaling), reasons=(why,)
+    )
+    return update, Await(endpoint.name, f"Endpoint {endpoint.name} is InService on {target.name}", endpoint.modified)
+
+
+def _proven(config: EndpointConfig, now: str) -> Remember:
+    return Remember(config.name, Outcome("proven", at=now))
 
 
 def _tried(inventory: Inventory, endpoint: Endpoint) -> EndpointConfig | None:
@@ -129,8 +131,7 @@ def _after_try(endpoint: Endpoint, tried: EndpointConfig, now: str) -> Plan:
     """The endpoint is where it was: either this look is older than the update, or SageMaker took the update back."""
     if tried.outcome.seen and endpoint.modified <= tried.outcome.seen:
         return Plan((Await(endpoint.name, f"Endpoint {endpoint.name} shows the update it took", tried.outcome.seen),))
-    failed = Outcome("failed", at=now, reason=endpoint.failure_reason)
-    return Plan((Remember(tried.name, failed),), failures.rollback_rolled_back(endpoint, tried.name))
+    return failed(tried.name, endpoint, now, failures.rollback_rolled_back(endpoint, tried.name))
 
 
 def _unfit(target: EndpointConfig, there: There, retry_failed: bool) -> Failure | None:
@@ -147,8 +148,8 @@ def _unfit(target: EndpointConfig, there: There, retry_failed: bool) -> Failure 
             f"{target.name} serves {', '.join(gone)}, which somebody deleted. {_stays(there)}Name another generation. "
             f"{LIST}"
         )
-    live = there.live_config.spec.variants if there.live_config else ()
-    if any(variant.serverless for variant in target.spec.variants) and any(variant.instance for variant in live):
+    on_instances = any(variant.instance for variant in there.live_variants.values())
+    if on_instances and any(variant.serverless for variant in target.spec.variants):
         return Failure(
             f"{target.name} is serverless and the endpoint is instance based. SageMaker has no such update: put the "
             "stage's settings back and deploy with replace: true."
@@ -161,28 +162,13 @@ def _returns_to_itself(config: EndpointConfig) -> bool:
     return config.outcome.state == "pending" and config.outcome.previous == config.name
 
 
-def _out_of_the_mix(
-    endpoint: Endpoint, live: EndpointConfig, target: EndpointConfig | None, there: There, now: str
-) -> Plan:
+def _out_of_the_mix(endpoint: Endpoint, target: EndpointConfig | None, there: There, now: str) -> Plan:
     """Old and new serve side by side: one update to what is live by name, or to another, ends that."""
     if target is None:
         return Plan(failure=failures.mixed(endpoint))
     if _returns_to_itself(target) and endpoint.modified > target.outcome.seen:
-        failed = Outcome("failed", at=now, reason=endpoint.failure_reason)
-        return Plan((Remember(target.name, failed),), failures.rollback_rolled_back(endpoint, target.name))
-    submitted = Outcome("pending", at=now, previous=live.name, seen=endpoint.modified)
-    what = f"Endpoint {endpoint.name} is InService on {target.name}"
-    update = UpdateEndpoint(
-        endpoint.name,
-        target.name,
-        submitted,
-        reused=True,
-        retain_counts=bool(there.scaling),
-        reasons=("out of a mix of generations",),
-    )
-    return Plan(
-        (update, Await(endpoint.name, what, endpoint.modified), Remember(target.name, Outcome("proven", at=now)))
-    )
+        return failed(target.name, endpoint, now, failures.rollback_rolled_back(endpoint, target.name))
+    return Plan((*_move(endpoint, target, there, now, "out of a mix of generations"), _proven(target, now)))
 
 
 def _under_way(inventory: Inventory, live: EndpointConfig | None) -> EndpointConfig | None:

@@ -10,7 +10,7 @@ behind. So it goes before such an update or a delete and comes after the update 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .scaling import Autoscaling, ScalableTarget, dimension
@@ -30,8 +30,7 @@ def scaled(wanted: Wanted, there: There) -> frozenset[str]:
 def counts_are_scaled(wanted: Wanted, there: There) -> bool:
     """Whether an update has to keep instance counts instead of those in the EndpointConfig."""
     names = scaled(wanted, there)
-    live = there.live_config.spec.variants if there.live_config else ()
-    counted = {variant.variant_name for variant in live if variant.instance}
+    counted = {name for name, variant in there.live_variants.items() if variant.instance}
     return any(variant.instance and variant.variant_name in names & counted for variant in wanted.config.variants)
 
 
@@ -56,11 +55,7 @@ def before_update(wanted: Wanted, there: There) -> Iterator[Step]:
         if variant.autoscaling is None or target.dimension != dimension(bool(variant.serverless)):
             yield _stop(wanted.name, target, "it is to have a fixed size")
         elif _type_changes(was, variant):
-            yield _stop(
-                wanted.name,
-                target,
-                _TYPE,
-            )
+            yield _stop(wanted.name, target, _TYPE)
     for target in there.scaling:
         if target.variant_name not in variants:
             yield _stop(wanted.name, target, "the variant goes")
@@ -79,20 +74,15 @@ def settled(wanted: Wanted, there: There) -> Iterator[Step]:
     yield from after_update(wanted, there)
 
 
-def leftovers(wanted: Wanted, there: There, why: str) -> Iterator[Step]:
-    """Yield every registration of an endpoint that goes or is gone: it would scale the next one by old bounds."""
-    for target in there.scaling:
-        yield _stop(wanted.name, target, why)
+def stops(endpoint_name: str, targets: Iterable[ScalableTarget], why: str) -> Iterator[Step]:
+    """Yield the end of each registration. One of an endpoint that goes would scale the next one by old bounds."""
+    for target in targets:
+        yield _stop(endpoint_name, target, why)
 
 
 def before_rollback(endpoint_name: str, there: There, target: ConfigSpec) -> Iterator[Step]:
     """Yield what has to go before an update back to C(target)."""
-    for registered in _in_the_way(there, target):
-        yield _stop(
-            endpoint_name,
-            registered,
-            _TYPE,
-        )
+    yield from stops(endpoint_name, _in_the_way(there, target), _TYPE)
 
 
 def after_rollback(
@@ -106,7 +96,7 @@ def after_rollback(
 
 
 def _in_the_way(there: There, target: ConfigSpec) -> list[ScalableTarget]:
-    live = {variant.variant_name: variant for variant in there.live_config.spec.variants} if there.live_config else {}
+    live = there.live_variants
     wanted = {variant.variant_name: variant for variant in target.variants}
     return [
         each
@@ -132,7 +122,7 @@ def _registrations(
 
 def _pairs(wanted: Wanted, there: There) -> Iterator[tuple[ScalableTarget, Variant | None, Variant]]:
     """Yield each registered variant that stays, as it is and as it is wanted."""
-    live = {variant.variant_name: variant for variant in there.live_config.spec.variants} if there.live_config else {}
+    live = there.live_variants
     variants = {variant.variant_name: variant for variant in wanted.config.variants}
     for target in there.scaling:
         if target.variant_name in variants:

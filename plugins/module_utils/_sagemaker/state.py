@@ -125,6 +125,12 @@ class There:
     inventory: Inventory | None = None
     scaling: tuple[ScalableTarget, ...] = ()
 
+    @property
+    def live_variants(self) -> dict[str, Variant]:
+        """The production variants that are live, by their names; none where the EndpointConfig is gone."""
+        variants = self.live_config.spec.variants if self.live_config else ()
+        return {variant.variant_name: variant for variant in variants}
+
     def live_model(self, variant_name: str) -> Model | None:
         """What the live variant of that name serves."""
         variants = self.live_config.spec.all_variants if self.live_config else ()

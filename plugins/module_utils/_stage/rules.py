@@ -210,8 +210,7 @@ def _module_options(settings: Settings) -> dict[str, Any]:
         deployment["alarms"] = [*(deployment.get("alarms") or []), *alarms]
     return {
         "model": {
-            # An option with suboptions comes with all of them, unset ones as None.
-            "vpc": {key: value for key, value in (settings.get("model_serving_vpc") or {}).items() if value},
+            "vpc": settings.get("model_serving_vpc"),
             "enable_network_isolation": settings.get("model_serving_enable_network_isolation"),
         },
         "production_variants": settings.get("model_serving_variants") or [one],
