@@ -6,10 +6,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Call, Step
+
+# Without botocore AnsibleAWSModule fails with a sentence before anything here is used.
+with suppress(ImportError):
+    from botocore.exceptions import BotoCoreError, ClientError
 
 #: botocore's own retries do all of it: throttling, answers of 5xx and broken connections, of every service, paginator
 #: and waiter. "standard" knows every service's throttling codes and waits longer from try to try, up to 20 s;
@@ -18,6 +25,16 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 RETRIES: Mapping[str, Any] = {"mode": "standard", "total_max_attempts": 10}
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def run(module: AnsibleAWSModule, steps: Sequence[Step], call: Call) -> None:
+    """Make the calls of a plan, none in check mode. The module fails with the step that AWS refused."""
+    if module.check_mode:
+        return
+    try:
+        _steps.run(steps, call, (BotoCoreError, ClientError))
+    except _steps.StepFailed as failure:
+        module.fail_json_aws(failure.error, msg=str(failure))
 
 
 def client(module: AnsibleAWSModule, service: str, retry_decorator: Decorator | None = None) -> Any:

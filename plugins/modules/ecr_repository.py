@@ -90,7 +90,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.repository import (
     Repository,
@@ -119,10 +119,7 @@ def main() -> None:
     try:
         found = ecr.repository(client, params["name"])
         steps = plan_present(wanted, found) if wanted else plan_absent(found)
-        if not module.check_mode:
-            _steps.run(steps, lambda step, arguments: ecr.call(client, step, arguments), (BotoCoreError, ClientError))
-    except _steps.StepFailed as failure:
-        module.fail_json_aws(failure.error, msg=str(failure))
+        _aws.run(module, steps, lambda step, arguments: ecr.call(client, step, arguments))
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Cannot read repository {params['name']}")
     diff = {"before": found.document() if found else {}, "after": wanted.document() if wanted else {}}

@@ -143,6 +143,7 @@ from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._endpoint_alarms import cloudwatch
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._endpoint_alarms.alarms import (
     foreign,
+    ours,
     plan,
     wanted_alarms,
 )
@@ -195,17 +196,11 @@ def main() -> None:
                 "else. Give the alarm another name, or remove that one."
             )
         steps = plan(found, wanted, owner_tags)
-        if not module.check_mode:
-            _steps.run(
-                steps, lambda step, arguments: _steps.make(client, step, arguments), (BotoCoreError, ClientError)
-            )
-    except _steps.StepFailed as failure:
-        module.fail_json_aws(failure.error, msg=str(failure))
+        _aws.run(module, steps, lambda step, arguments: _steps.make(client, step, arguments))
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Cannot read the alarms of endpoint {name}")
-    ours = [alarm for alarm in found if owner_tags.items() <= alarm.tags.items()]
     diff = {
-        "before": {each.name: each.condition for each in ours},
+        "before": {each.name: each.condition for each in ours(found, owner_tags).values()},
         "after": {each.name: each.condition for each in wanted},
     }
     module.exit_json(

@@ -82,7 +82,7 @@ except ImportError:
     pass  # AnsibleAWSModule says what is missing.
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact import s3
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.bucket import (
     Bucket,
@@ -111,10 +111,7 @@ def main() -> None:
         if refused:
             module.fail_json(msg=refused)
         steps = plan_present(wanted, found, client.meta.region_name) if wanted else plan_absent(found)
-        if not module.check_mode:
-            _steps.run(steps, lambda step, arguments: s3.call(client, step, arguments), (BotoCoreError, ClientError))
-    except _steps.StepFailed as failure:
-        module.fail_json_aws(failure.error, msg=str(failure))
+        _aws.run(module, steps, lambda step, arguments: s3.call(client, step, arguments))
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Cannot read bucket {params['name']}")
     diff = {"before": found.document() if found else {}, "after": wanted.document() if wanted else {}}

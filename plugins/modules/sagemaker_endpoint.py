@@ -103,7 +103,7 @@ options:
             cannot change with guardrails.
         type: str
         default: AllTraffic
-      model:
+      model: &variant_model
         description:
           - What this variant serves where it differs from O(model). What is not given is taken from there.
         type: dict
@@ -156,9 +156,9 @@ options:
           - Which share of the requests the variant gets, as a proportion of all variants' weights.
         type: float
         default: 1.0
-      serverless:
+      serverless: &variant_serverless
         description:
-          - Makes the variant serverless, with these sizes. Excludes O(production_variants[].instance).
+          - Makes the variant serverless, with these sizes. Excludes C(instance).
         type: dict
         suboptions:
           memory_size_mb:
@@ -174,11 +174,11 @@ options:
           provisioned_concurrency:
             description:
               - How many requests find a warm container at any time. At most
-                O(production_variants[].serverless.max_concurrency). Paid also while idle.
+                C(max_concurrency). Paid also while idle.
             type: int
-      instance:
+      instance: &variant_instance
         description:
-          - Makes the variant run on instances. Excludes O(production_variants[].serverless).
+          - Makes the variant run on instances. Excludes C(serverless).
         type: dict
         suboptions:
           instance_type:
@@ -282,132 +282,14 @@ options:
             cannot change with guardrails.
         type: str
         default: AllTraffic
-      model:
-        description:
-          - What this variant serves where it differs from O(model). What is not given is taken from there.
-        type: dict
-        suboptions:
-          image:
-            description:
-              - The container image, by digest, as in C(<repository>@sha256:<digest>). A tag can move and the change would not
-                be noticed, so an image named by tag is refused.
-              - In check mode a tag is taken. It stands for an image that is yet to be built.
-            type: str
-          execution_role_arn:
-            description:
-              - The ARN of the role that SageMaker takes to pull the image, fetch the artifact and write the log.
-            type: str
-          model_data_url:
-            description:
-              - The model artifact, one S3 object such as V(s3://bucket/model.tar.gz). Leave it out where the image holds the
-                model or fetches it.
-              - Other content under the same URL is noticed by its ETag and rolled out.
-            type: str
-          environment:
-            description:
-              - Environment variables of the container. They arrive byte for byte. Quote numbers that must not change, such as
-                V("1.0").
-              - Whoever may describe the Model can read them, so what looks like a secret is refused.
-            type: dict
-          vpc:
-            description:
-              - Where the containers' network interfaces are. Not for serverless variants.
-            type: dict
-            suboptions:
-              security_group_ids:
-                description:
-                  - The security groups, 5 at most.
-                type: list
-                elements: str
-                required: true
-              subnets:
-                description:
-                  - The subnets, 16 at most.
-                type: list
-                elements: str
-                required: true
-          enable_network_isolation:
-            description:
-              - Whether the containers can reach no network at all. Not for serverless variants.
-            type: bool
+      model: *variant_model
       initial_variant_weight:
         description:
           - Which share of the requests the variant gets, as a proportion of all variants' weights, copies of which it gets.
         type: float
         default: 1.0
-      serverless:
-        description:
-          - Makes the variant serverless, with these sizes. Excludes O(shadow_production_variants[].instance).
-        type: dict
-        suboptions:
-          memory_size_mb:
-            description:
-              - Memory in MB, V(1024) to V(6144) in steps of 1024.
-            type: int
-            required: true
-          max_concurrency:
-            description:
-              - The most requests worked on at once, V(1) to V(200). More are refused.
-            type: int
-            required: true
-          provisioned_concurrency:
-            description:
-              - How many requests find a warm container at any time. At most
-                O(shadow_production_variants[].serverless.max_concurrency). Paid also while idle.
-            type: int
-      instance:
-        description:
-          - Makes the variant run on instances. Excludes O(shadow_production_variants[].serverless).
-        type: dict
-        suboptions:
-          instance_type:
-            description:
-              - The instance type, such as V(ml.m5.large).
-            type: str
-            required: true
-          initial_instance_count:
-            description:
-              - With how many instances the variant starts. What an autoscaler has set since stays.
-            type: int
-            default: 1
-          volume_size_in_gb:
-            description:
-              - The size of the volume for the model, V(1) to V(512) GB. By default SageMaker chooses by the type.
-            type: int
-          model_data_download_timeout_in_seconds:
-            description:
-              - How long fetching and unpacking the model may take, V(60) to V(3600) seconds.
-            type: int
-          container_startup_health_check_timeout_in_seconds:
-            description:
-              - How long the container may take to its first good answer on C(/ping), V(60) to V(3600) seconds.
-            type: int
-          inference_ami_version:
-            description:
-              - Which Amazon Machine Image of SageMaker's the instances run, for instance for a newer GPU driver.
-            type: str
-          enable_ssm_access:
-            description:
-              - Whether Systems Manager may open a shell in the containers.
-            type: bool
-          routing_strategy:
-            description:
-              - How requests are spread over the instances.
-            type: str
-            choices: [LEAST_OUTSTANDING_REQUESTS, RANDOM]
-          managed_instance_scaling:
-            description:
-              - Lets SageMaker itself choose the number of instances. Excludes autoscaling.
-            type: dict
-            suboptions:
-              min_instance_count:
-                description:
-                  - The least instances.
-                type: int
-              max_instance_count:
-                description:
-                  - The most instances.
-                type: int
+      serverless: *variant_serverless
+      instance: *variant_instance
   data_capture:
     description:
       - Writes requests and answers to S3. The execution role has to be allowed to. Not for serverless variants.

@@ -92,12 +92,12 @@ def alarm_from_boto(answer: Mapping[str, Any], tags: Mapping[str, str]) -> Alarm
 def foreign(found: Sequence[Alarm], wanted: Sequence[Alarm], owner_tags: Mapping[str, str]) -> list[str]:
     """Return the names that are wanted and that somebody else's alarm has."""
     names = {alarm.name for alarm in wanted}
-    return [alarm.name for alarm in found if alarm.name in names and not _ours(alarm, owner_tags)]
+    return sorted((names & {alarm.name for alarm in found}) - ours(found, owner_tags).keys())
 
 
 def plan(found: Sequence[Alarm], wanted: Sequence[Alarm], owner_tags: Mapping[str, str]) -> list[Step]:
     """Return the steps to the wanted alarms and no others of ours."""
-    known = {alarm.name: alarm for alarm in found if _ours(alarm, owner_tags)}
+    known = ours(found, owner_tags)
     steps = [step for alarm in wanted for step in _towards(known.get(alarm.name), alarm)]
     gone = sorted(known.keys() - {alarm.name for alarm in wanted})
     for start in range(0, len(gone), _DELETE_AT_ONCE):
@@ -130,5 +130,6 @@ def _towards(found: Alarm | None, wanted: Alarm) -> Iterator[Step]:
         yield Step(sentence, "cloudwatch", "untag_resource", {"ResourceARN": found.arn, "TagKeys": to_remove})
 
 
-def _ours(alarm: Alarm, owner_tags: Mapping[str, str]) -> bool:
-    return owner_tags.items() <= alarm.tags.items()
+def ours(found: Sequence[Alarm], owner_tags: Mapping[str, str]) -> dict[str, Alarm]:
+    """Return those alarms that carry the owner's tags, by their names."""
+    return {alarm.name: alarm for alarm in found if owner_tags.items() <= alarm.tags.items()}

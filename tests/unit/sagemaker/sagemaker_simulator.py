@@ -79,6 +79,20 @@ class SimulatedSageMaker:
     def writing_calls(self) -> list[str]:
         return [call for call in self.calls if not call.startswith(READS)]
 
+    def kill_at(self, call: int, when: str) -> None:
+        """Kill the run C(when) ("before" or "after") it makes its call of that number, counted from now."""
+        killed_at = len(self.calls) + call
+
+        def kill(number: int, now: str) -> None:
+            if (number, now) == (killed_at, when):
+                raise Interrupted
+
+        self.interrupt = kill
+
+    def spare(self) -> None:
+        """Kill no more runs."""
+        self.interrupt = lambda number, now: None
+
     def sleep(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
 

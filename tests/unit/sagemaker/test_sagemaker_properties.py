@@ -187,16 +187,10 @@ def test_a_run_killed_at_any_call_is_taken_up_by_the_next(
     sagemaker = SimulatedSageMaker()
     for earlier in history:
         deploy(sagemaker, earlier)
-    killed_at = len(sagemaker.calls) + call
-
-    def kill(number: int, now: str) -> None:
-        if number == killed_at and now == when:
-            raise Interrupted
-
-    sagemaker.interrupt = kill
+    sagemaker.kill_at(call, when)
     with suppress(Interrupted):
         deploy(sagemaker, wanted)
-    sagemaker.interrupt = lambda number, now: None
+    sagemaker.spare()
     result = deploy(sagemaker, wanted)
     assert not result.get("failed"), result["msg"]
     assert sagemaker.live(NAME) == wanted.config_name
@@ -218,16 +212,10 @@ def test_a_rollback_never_loses_what_serves_and_a_killed_one_is_finished(
             assert sagemaker.status(NAME) == "InService"
             assert sagemaker.live(NAME) in sagemaker.configs
     before = set(sagemaker.configs)
-    killed_at = len(sagemaker.calls) + call
-
-    def kill(number: int, now: str) -> None:
-        if number == killed_at and now == "after":
-            raise Interrupted
-
-    sagemaker.interrupt = kill
+    sagemaker.kill_at(call, "after")
     with suppress(Interrupted):
         deploy(sagemaker, Rollback())
-    sagemaker.interrupt = lambda number, now: None
+    sagemaker.spare()
     sagemaker.settle()
     assert set(sagemaker.configs) == before
     if last is not None:
@@ -243,16 +231,10 @@ def test_a_removal_killed_at_any_call_is_taken_up_by_the_next(history: list[Want
     sagemaker = SimulatedSageMaker()
     for earlier in history:
         deploy(sagemaker, earlier)
-    killed_at = len(sagemaker.calls) + call
-
-    def kill(number: int, now: str) -> None:
-        if number == killed_at and now == "after":
-            raise Interrupted
-
-    sagemaker.interrupt = kill
+    sagemaker.kill_at(call, "after")
     with suppress(Interrupted):
         deploy(sagemaker, NAME)
-    sagemaker.interrupt = lambda number, now: None
+    sagemaker.spare()
     deploy(sagemaker, NAME)
     assert (sagemaker.endpoints, sagemaker.configs, sagemaker.models) == ({}, {}, {})
 

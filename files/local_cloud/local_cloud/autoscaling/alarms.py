@@ -80,12 +80,7 @@ class PolicyAlarm:
         member = {"ALARM": "AlarmActions", "OK": "OKActions"}.get(state, "InsufficientDataActions")
         return self.described.get(member) or [] if self.described.get("ActionsEnabled", True) else []
 
-    def acts_on(self, policy_arn: str) -> bool:
-        """Whether any of its actions is the policy. AWS adds who made the action to its own alarms' actions."""
-        members = ("AlarmActions", "OKActions", "InsufficientDataActions")
-        return any(is_action_of(arn, policy_arn) for member in members for arn in self.described.get(member) or [])
-
 
 def is_action_of(action: str, policy_arn: str) -> bool:
-    """Whether an alarm's action invokes the policy."""
+    """Whether an alarm's action invokes the policy. AWS adds who made the action to its own alarms' actions."""
     return action == policy_arn or action.startswith(f"{policy_arn}:createdBy/")

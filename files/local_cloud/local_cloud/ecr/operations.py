@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from ..aws.caller import Caller
@@ -176,16 +176,24 @@ class EcrOperations:
         return {"image": _image(repository, self._require(repository, {"imageDigest": manifest.digest}), tag)}
 
     async def _batch_get_image(self, repository: Repository, parameters: Parameters) -> dict[str, Any]:
-        images, failures = [], []
-        for image_id in parameters["imageIds"]:
+        images: list[dict[str, Any]] = []
+        failures: list[dict[str, Any]] = []
+        for image_id, image in self._named(repository, parameters["imageIds"], failures):
+            self._store.was_pulled(repository, image.digest)
+            images.append(_image(repository, image, image_id.get("imageTag")))
+        return {"images": images, "failures": failures}
+
+    def _named(
+        self, repository: Repository, image_ids: list[dict[str, str]], failures: list[dict[str, Any]]
+    ) -> Iterator[tuple[dict[str, str], StoredImage]]:
+        """Each image that is named and there, as it is when its turn comes; `failures` gets why others are not."""
+        for image_id in image_ids:
             problem = _problem(image_id)
             image = None if problem else self._find(repository, image_id)
             if image is None:
                 failures.append(problem or _not_found(image_id))
-                continue
-            self._store.was_pulled(repository, image.digest)
-            images.append(_image(repository, image, image_id.get("imageTag")))
-        return {"images": images, "failures": failures}
+            else:
+                yield image_id, image
 
     async def _describe_images(self, repository: Repository, parameters: Parameters) -> dict[str, Any]:
         if "imageIds" in parameters:
@@ -207,13 +215,8 @@ class EcrOperations:
 
     async def _batch_delete_image(self, repository: Repository, parameters: Parameters) -> dict[str, Any]:
         deleted: list[dict[str, str]] = []
-        failures = []
-        for image_id in parameters["imageIds"]:
-            problem = _problem(image_id)
-            image = None if problem else self._find(repository, image_id)
-            if image is None:
-                failures.append(problem or _not_found(image_id))
-                continue
+        failures: list[dict[str, Any]] = []
+        for image_id, image in self._named(repository, parameters["imageIds"], failures):
             tag = image_id.get("imageTag")
             if tag is not None and "imageDigest" not in image_id and image.tags != (tag,):
                 self._store.remove_tag(repository, tag)

@@ -99,10 +99,6 @@ class FaultBook:
         """Disarm every fault; how many there were."""
         return sum(self.remove(fault_id) for fault_id in list(self._armed))
 
-    def holds(self, fault_id: str) -> bool:
-        """Whether a fault with this id is armed."""
-        return fault_id in self._armed
-
     def active(self) -> list[dict[str, Any]]:
         """Every fault as the API shows it, with `seen`, `struck` and `spent`."""
         return [

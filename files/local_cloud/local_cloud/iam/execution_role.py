@@ -74,7 +74,3 @@ class ExecutionRole:
         """Whether the container's output reaches CloudWatch Logs."""
         arn = f"arn:aws:logs:{self.region}:{account}:log-group:{group}:log-stream:{stream}"
         return self.allows("logs:CreateLogStream", arn) and self.allows("logs:PutLogEvents", arn)
-
-    def may_make_log_group(self, account: str, group: str) -> bool:
-        """Whether a log group that is not there is made."""
-        return self.allows("logs:CreateLogGroup", f"arn:aws:logs:{self.region}:{account}:log-group:{group}")

@@ -99,13 +99,14 @@ def _with_resources(extract: Callable[..., str]) -> Callable[..., str]:
     ) -> str:
         operation = headers.get("x-amz-target", "").rpartition(".")[2] or f"{method} {path.rstrip('/')}"
         known = service in ("ecr", "logs", "monitoring") or operation == _CREATE_FUNCTION
-        arn = resource_of(service, operation, _json(body), region, account_id) if known else None
+        arn = resource_of(service, operation, json_parameters(body), region, account_id) if known else None
         return arn or extract(service, method, path, headers, body, query_params, region, account_id)
 
     return corrected
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def json_parameters(body: bytes) -> dict[str, Any]:
+    """The parameters in a JSON body; none where it is anything else."""
     try:
         parameters = json.loads(body or b"{}")
     except ValueError:

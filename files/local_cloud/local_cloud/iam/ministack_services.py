@@ -8,13 +8,13 @@ apigateway:TagResource on the collection that a call adds to, amplify-cli #12316
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from ..aws.caller import Caller
+from .ministack_corrections import json_parameters
 from .permissions import Permission, pass_role, request_tags, tag_list
 
 # Signing names whose requests have to be looked at. No other's body is held back.
@@ -32,15 +32,15 @@ def required(caller: Caller, service: str, method: str, path: str, target: str, 
     service: the signing name. path: undecoded. target: the X-Amz-Target header, or "".
     """
     if service == "lambda":
-        return _lambda(caller, method, path, _json(body))
+        return _lambda(caller, method, path, json_parameters(body))
     if service == "apigateway" and method == "POST" and (match := _APIS.fullmatch(path)):
-        tags = _dictionary(_json(body).get("tags"))
+        tags = _dictionary(json_parameters(body).get("tags"))
         collection = f"arn:aws:apigateway:{caller.region}::{match[1]}"
         return _tagged(Permission("apigateway:POST", collection), "apigateway:TagResource", tags)
     if service == "iam":
         return _create_role(caller, dict(parse_qsl(body.decode("utf-8", "replace"))))
     operation = target.rpartition(".")[2]
-    parameters = _json(body)
+    parameters = json_parameters(body)
     if service == "ecr" and operation == "CreateRepository":
         arn = caller.arn("ecr", f"repository/{parameters.get('repositoryName')}")
         return _tagged(Permission("ecr:CreateRepository", arn), "ecr:TagResource", tag_list(parameters.get("tags")))
@@ -92,14 +92,6 @@ def _tagged(action: Permission, tagging: str, tags: Mapping[str, str], resource:
     if tags:
         wanted.append(Permission(tagging, resource or action.resource, asked))
     return wanted
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        parameters = json.loads(body or b"{}")
-    except ValueError:
-        return {}
-    return parameters if isinstance(parameters, dict) else {}
 
 
 def _dictionary(tags: object) -> dict[str, str]:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 from .requests import RuntimeRequest
 
-NEW_SESSION = "NEW_SESSION"
 _REMEMBERED = 10_000
 
 _Key = tuple[str, str, str, str]
