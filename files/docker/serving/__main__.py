@@ -12,19 +12,24 @@ of the log, and tells the local stage at once.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 import socket
 import sys
 from types import FrameType
-
-import uvicorn
+from typing import TYPE_CHECKING
 
 from serving import log
 from serving.errors import SettingsError
-from serving.server import Application
+from serving.handler import Handler
+from serving.metrics import Metrics
+from serving.scheduler import Scheduler
 from serving.settings import Settings
-from serving.worker import Handler, Worker
+
+if TYPE_CHECKING:
+    import uvicorn
 
 # SageMaker sends SIGKILL 30 seconds after SIGTERM; what is left is for the process to end.
 DRAIN_SECONDS = 25
@@ -54,6 +59,7 @@ def main(arguments: list[str]) -> int:
 def serve(settings: Settings) -> int:
     """Listen, load the model, and serve until a signal says to stop. Returns the exit status."""
     signals = _StopSignals()
+    _limit_arenas(max(2, settings.threads))
     try:
         listener = socket.create_server(
             (settings.host, settings.port),
@@ -68,14 +74,35 @@ def serve(settings: Settings) -> int:
         )
         return 1
 
-    def stop() -> None:
-        server.should_exit = True
+    # Listening before the model is there lets /ping say so; SageMaker asks from the first second.
+    log.info("listening", host=settings.host, port=listener.getsockname()[1], pid=os.getpid())
+    metrics = Metrics()
+    scheduler = Scheduler(_make_handler, settings, metrics, on_start_failed=signals.stop)
+    scheduler.start()
+    signals.server = server = _server(scheduler, settings, metrics)
+    # Whoever wanted to stop it before it was there could not say so.
+    server.should_exit = signals.stopped
+    server.run(sockets=[listener])
+    if scheduler.failed_to_start:
+        return 1
+    log.info("stopped")
+    return 0
 
-    worker = Worker(_make_handler, settings, on_start_failed=stop)
-    server = uvicorn.Server(
+
+def _server(scheduler: Scheduler, settings: Settings, metrics: Metrics) -> uvicorn.Server:
+    # Imported while the model loads in its thread: a tenth of a second less to the first answer.
+    import uvicorn
+
+    from serving.connection import Connection
+    from serving.server import Application
+
+    return uvicorn.Server(
         uvicorn.Config(
-            Application(worker, settings),
-            http="httptools",
+            Application(scheduler, settings, metrics),
+            # Said here, because uvicorn would look at every request for what a proxy may have added.
+            proxy_headers=False,
+            interface="asgi3",
+            http=Connection,
             loop="uvloop",
             ws="none",
             lifespan="off",
@@ -86,15 +113,6 @@ def serve(settings: Settings) -> int:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
-    signals.server = server
-    # Listening before the model is there lets /ping say so; SageMaker asks from the first second.
-    log.info("listening", host=settings.host, port=listener.getsockname()[1], pid=os.getpid())
-    worker.start()
-    server.run(sockets=[listener])
-    if worker.failed_to_start:
-        return 1
-    log.info("stopped")
-    return 0
 
 
 class _StopSignals:
@@ -106,17 +124,33 @@ class _StopSignals:
 
     def __init__(self) -> None:
         self.server: uvicorn.Server | None = None
+        self.stopped = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
+    def stop(self) -> None:
+        """Have the server end, as soon as there is one."""
+        self.stopped = True
+        if self.server is not None:
+            self.server.should_exit = True
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self.server is None:
-            raise SystemExit(0)
-        self.server.should_exit = True
+        self.stop()
+
+
+def _limit_arenas(count: int) -> None:
+    """Have glibc keep its free memory in few pools, not in eight for each processor.
+
+    What one thread gave back to its pool another does not find: 45 of 330 MB with DistilBERT int8 on two processors.
+    """
+    # Another C library has no such pools.
+    with contextlib.suppress(OSError, AttributeError):
+        # M_ARENA_MAX; see mallopt(3).
+        ctypes.CDLL(None).mallopt(-8, count)
 
 
 def _make_handler() -> Handler:
-    # Imported in the worker's thread: numpy and onnxruntime take a while, and /ping answers meanwhile.
+    # Imported in the model's thread: numpy and onnxruntime take a while, and /ping answers meanwhile.
     from serving.model_handler import ModelHandler
 
     return ModelHandler()

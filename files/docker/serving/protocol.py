@@ -1,59 +1,69 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The JSON of /invocations: what a request must look like, what an answer looks like. Pure functions."""
+"""The bodies of /invocations: what a request must look like, what an answer looks like. Pure functions."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
 
 from serving.errors import RequestError
+from serving.handler import Request
 
-_KEYS = ("inputs", "parameters")
+_KEYS = ("inputs", "parameters", "stream")
 
-
-@dataclass(frozen=True)
-class InvocationRequest:
-    """The body of a request: `inputs` as the caller sent it, `parameters` always a mapping."""
-
-    inputs: Any
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def count(self) -> int:
-        """How many inputs it holds: the length of a list, else one."""
-        return len(self.inputs) if isinstance(self.inputs, list) else 1
+_JSON = "application/json"
 
 
-def check_content_type(content_type: str | None) -> None:
-    """Accept application/json, with any parameters but a foreign charset. No content type at all counts as JSON.
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type header means JSON. None at all counts as JSON, and so does any parameter of the type.
 
     Raises:
-        RequestError: 415. JSON is UTF-8 by RFC 8259, so another charset is refused too.
+        RequestError: 415 where it names a charset: JSON is UTF-8 by RFC 8259.
     """
-    if not content_type or not content_type.strip():
-        return
     media_type, *parameters = content_type.split(";")
-    if media_type.strip().lower() != "application/json":
-        raise RequestError(
-            415,
-            "UnsupportedMediaType",
-            f"The Content-Type is {_shown(media_type.strip())}; this endpoint takes application/json.",
-        )
+    if media_type.strip().lower() not in ("", _JSON):
+        return False
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         charset = value.strip().strip('"').lower()
         if name.strip().lower() == "charset" and charset not in ("utf-8", "utf8", "us-ascii"):
             raise RequestError(415, "UnsupportedMediaType", f"The charset is {_shown(charset)}; JSON must be in UTF-8.")
+    return True
 
 
-def check_content_encoding(content_encoding: str | None) -> None:
+def check_content_type(content_type: str, taken: Sequence[str]) -> None:
+    """Refuse a body that is not JSON and not of a type the handler takes.
+
+    Args:
+        content_type: the header.
+        taken: types such as "image/png", "image/*" or "*/*".
+
+    Raises:
+        RequestError: 415.
+    """
+    if is_json(content_type):
+        return
+    media_type = content_type.partition(";")[0].strip().lower()
+    family = media_type.partition("/")[0] + "/*"
+    if not {media_type, family, "*/*"}.intersection(taken):
+        raise RequestError(
+            415,
+            "UnsupportedMediaType",
+            f"The Content-Type is {_shown(media_type)}; this endpoint takes {', '.join((_JSON, *taken))}.",
+        )
+
+
+def check_content_encoding(content_encoding: str) -> None:
     """Refuse a compressed body.
 
     Raises:
         RequestError: 415.
     """
-    if content_encoding and content_encoding.strip().lower() not in ("", "identity"):
+    if content_encoding.strip().lower() not in ("", "identity"):
         raise RequestError(
             415,
             "UnsupportedMediaType",
@@ -61,25 +71,34 @@ def check_content_encoding(content_encoding: str | None) -> None:
         )
 
 
-def parse_request(body: bytes, max_inputs: int) -> InvocationRequest:
-    """Read the body of a request.
+def parse_request(body: bytes, content_type: str, accept: str, max_inputs: int) -> Request:
+    """Read the body of a request whose content type was checked.
 
     Raises:
         RequestError: 400, with a sentence that says what is wrong. It never quotes the caller's text.
     """
+    if not is_json(content_type):
+        if not body:
+            raise RequestError(400, "InvalidRequest", "The body is empty.")
+        return Request(body, content_type=content_type, accept=accept, body=body)
     document = _parse_json(body)
     if not isinstance(document, dict):
         raise _invalid(f'The body is {_kind(document)}; it must be an object such as {{"inputs": ["some text"]}}.')
     if "inputs" not in document:
         raise _invalid('The body has no "inputs"; it must be an object such as {"inputs": ["some text"]}.')
-    unknown = sorted(set(document) - set(_KEYS))
-    if unknown:
-        raise _invalid(f'The body has the key {_shown(unknown[0])}; only "inputs" and "parameters" are known.')
-    inputs, parameters = document["inputs"], document.get("parameters")
+    if len(document) > 1:
+        for key in document:
+            if key not in _KEYS:
+                raise _invalid(
+                    f'The body has the key {_shown(key)}; only "inputs", "parameters" and "stream" are known.'
+                )
+    inputs, parameters, stream = document["inputs"], document.get("parameters"), document.get("stream")
     if parameters is None:
         parameters = {}
     if not isinstance(parameters, dict):
         raise _invalid(f'"parameters" is {_kind(parameters)}; it must be an object.')
+    if stream is not None and not isinstance(stream, bool):
+        raise _invalid(f'"stream" is {_kind(stream)}; it must be true or false.')
     if inputs is None:
         raise _invalid('"inputs" is null; it must hold something to answer.')
     if isinstance(inputs, list):
@@ -87,18 +106,22 @@ def parse_request(body: bytes, max_inputs: int) -> InvocationRequest:
             raise _invalid('"inputs" is an empty list; it must hold at least one input.')
         if len(inputs) > max_inputs:
             raise _invalid(f'"inputs" holds {len(inputs)} inputs; at most {max_inputs} are taken in one request.')
-    return InvocationRequest(inputs, parameters)
+    return Request(inputs, parameters, accept=accept, body=body, stream=bool(stream))
 
 
 def encode_predictions(predictions: Any) -> bytes:
-    """The body of an answer.
+    """The body of an answer. Arrays of numpy may stand for lists of numbers.
 
     Raises:
         TypeError, ValueError: what the handler returned is not a list, or not JSON (NaN is not JSON).
     """
     if not isinstance(predictions, list):
-        raise TypeError(f"inference() returned {type(predictions).__name__}; it must return a list")
-    return json.dumps({"predictions": predictions}, allow_nan=False, separators=(",", ":")).encode()
+        raise TypeError(f"the handler answered with {type(predictions).__name__}; it must be a list")
+    body = orjson.dumps({"predictions": predictions}, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+    # orjson writes null for NaN and infinity. Where there is a null, look whether it was meant.
+    if b"null" in body:
+        _refuse_nan(predictions)
+    return body
 
 
 def encode_error(code: str, message: str) -> bytes:
@@ -106,28 +129,35 @@ def encode_error(code: str, message: str) -> bytes:
     return json.dumps({"error": {"code": code, "message": message}}, separators=(",", ":")).encode()
 
 
+def _plain(value: Any) -> Any:
+    """What orjson cannot write itself: scalars of numpy, and arrays that are not contiguous."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _refuse_nan(value: Any) -> None:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a prediction holds NaN or infinity, which is not JSON")
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for entry in value:
+            _refuse_nan(entry)
+
+
 def _parse_json(body: bytes) -> Any:
-    if not body.strip():
-        raise RequestError(400, "InvalidJSON", 'The body is empty; send JSON such as {"inputs": ["some text"]}.')
     try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RequestError(400, "InvalidJSON", f"The body is not UTF-8: byte {error.start} cannot be read.") from None
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise RequestError(
-            400, "InvalidJSON", f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from None
-    except RecursionError:
-        raise RequestError(400, "InvalidJSON", "The body is nested too deeply.") from None
-    except ValueError:
-        # The interpreter's limit on the digits of a whole number.
-        raise RequestError(400, "InvalidJSON", "The body holds a number with too many digits.") from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise RequestError(400, "InvalidJSON", f"The body holds {name}, which is not JSON.")
+        # Stricter than json: no NaN, no numbers past a double's range, no half surrogate pairs, no great depth.
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if not body.strip():
+            message = 'The body is empty; send JSON such as {"inputs": ["some text"]}.'
+        else:
+            message = f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        raise RequestError(400, "InvalidJSON", message) from None
 
 
 def _invalid(message: str) -> RequestError:

@@ -165,6 +165,10 @@ class Pending:
         body = json.dumps(document).encode()
         self._connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
 
+    def leave(self) -> None:
+        """Close the connection and wait for nothing."""
+        self._connection.close()
+
     def answer(self) -> Answer:
         try:
             return Answer(self._connection.getresponse())

@@ -3,19 +3,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
-import numpy as np
 import pytest
-from serving import runtimes
-from serving.settings import Settings
 from serving_process import REPOSITORY, ServerProcess
 
 MODEL = REPOSITORY / "files" / "model" / "distilbert-demo"
-MISSING = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +43,3 @@ def test_an_answer_does_not_depend_on_what_else_is_in_the_request(demo: ServerPr
         assert {entry["label"]: pytest.approx(entry["score"], abs=1e-4) for entry in alone} == {
             entry["label"]: entry["score"] for entry in in_company
         }
-
-
-@pytest.mark.torch
-@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
-def test_the_graph_and_the_weights_answer_alike(tmp_path: Path) -> None:
-    weights = Path(shutil.copytree(MODEL, tmp_path / "model", ignore=shutil.ignore_patterns("*.onnx")))
-    on_onnxruntime, on_torch = (runtimes.load(Settings(model_dir=path)) for path in (MODEL, weights))
-    assert (on_onnxruntime.name, on_torch.name) == ("onnxruntime", "transformers")
-    texts = ["I love dogs.", "I am not fond of cats though.", "", "Ünïcödé 🐕", "word " * 5000]
-    np.testing.assert_allclose(on_onnxruntime.logits(texts), on_torch.logits(texts), rtol=1e-3, atol=1e-3)

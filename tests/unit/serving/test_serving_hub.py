@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from serving_fake_hub import COMMIT, FakeHub, files_of
-from serving_process import ServerProcess
+from serving_process import CONTEXT, ServerProcess
 
 Start = Callable[..., ServerProcess]
 
@@ -95,11 +99,99 @@ def test_a_model_that_the_hub_does_not_give_ends_the_process_with_a_sentence(
     assert server.log[-1]["message"].startswith(sentence)
 
 
-def test_a_repository_with_pickled_weights_alone_is_refused_before_anything_is_fetched(
+def test_a_repository_without_a_graph_names_the_ways_out_before_anything_is_fetched(
     make_hub: Callable[[dict[str, bytes]], FakeHub], start_from: Start
 ) -> None:
-    hub = make_hub({"config.json": b"{}", **EXTRAS})
+    hub = make_hub({"config.json": b"{}", "model.safetensors": b"weights"})
     server = start_from(hub)
     assert server.exit_status() == 1
-    assert "pickled weights are not loaded" in server.log[-1]["message"]
+    assert "a container compiles none" in server.log[-1]["message"]
+    assert "image_runtime to toolkit" in server.log[-1]["message"]
     assert hub.fetched == []
+
+
+def test_a_graph_with_another_sum_than_the_hub_lists_is_not_served(
+    tiny_model: Path, make_hub: Callable[[dict[str, bytes]], FakeHub], start_from: Start
+) -> None:
+    files = files_of(tiny_model / "model")
+    hub = make_hub(files)
+    hub.lies = {"model.onnx": bytes(len(files["model.onnx"]))}
+    server = start_from(hub, HF_MODEL_REVISION=COMMIT)
+    assert server.exit_status() == 1
+    assert server.log[-1]["message"] == ("model.onnx arrived from the hub with another SHA-256 than the hub lists.")
+
+
+def located(hub: FakeHub, tmp_path: Path, **settings: str) -> tuple[dict[str, str], set[str]]:
+    """What locate_model says of itself for the runtime toolkit, and which files it brought."""
+    program = (
+        "import json, os, pathlib\n"
+        "from serving.errors import ModelLoadError\n"
+        "from serving.hub import locate_model\n"
+        "from serving.settings import Settings\n"
+        f"settings = Settings(model_dir=pathlib.Path('/nowhere'), model_id='organisation/tiny', **{settings!r})\n"
+        "try:\n"
+        "    print(json.dumps({'path': str(locate_model(settings, weights=True).path)}))\n"
+        "except ModelLoadError as error:\n"
+        "    print(json.dumps({'error': str(error)}))\n"
+    )
+    environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "no_proxy": "127.0.0.1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=CONTEXT, env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return answer, set(files_of(Path(answer["path"]))) if "path" in answer else set()
+
+
+WEIGHTS = {
+    "config.json": b"{}",
+    "chat_template.jinja": b"{{ messages }}",
+    "code/inference.py": b"raise SystemExit('ran')",
+    "model-00001-of-00002.safetensors": b"first",
+    "model-00002-of-00002.safetensors": b"second",
+    "model.safetensors.index.json": b"{}",
+    "model.onnx": b"graph",
+    **EXTRAS,
+}
+TAKEN = {
+    "chat_template.jinja", "config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+    "model.safetensors.index.json", "source.json",
+}  # fmt: skip
+
+
+def test_the_toolkit_gets_weights_and_descriptions_and_their_commit(
+    tmp_path: Path, make_hub: Callable[[dict[str, bytes]], FakeHub]
+) -> None:
+    answer, files = located(make_hub(WEIGHTS), tmp_path)
+    assert files == TAKEN
+    source = json.loads((Path(answer["path"]) / "source.json").read_text())
+    assert source == {"model_id": "organisation/tiny", "commit": COMMIT}
+
+
+@pytest.mark.parametrize(("commit", "extra"), [(COMMIT, {"modeling_tiny.py"}), ("d" * 40, set())])
+def test_code_comes_only_from_the_commit_that_is_trusted(
+    commit: str, extra: set[str], tmp_path: Path, make_hub: Callable[[dict[str, bytes]], FakeHub]
+) -> None:
+    _answer, files = located(make_hub(WEIGHTS), tmp_path, trust_remote_code=commit)
+    assert files == TAKEN | extra
+
+
+def test_pickled_weights_come_only_where_they_are_allowed_and_there_are_no_others(
+    tmp_path: Path, make_hub: Callable[[dict[str, bytes]], FakeHub]
+) -> None:
+    hub = make_hub({"config.json": b"{}", **EXTRAS})
+    answer, _files = located(hub, tmp_path)
+    assert "pickled weights are not loaded" in answer["error"]
+    assert hub.fetched == []
+    _answer, files = located(hub, tmp_path, allow_pickle="pickled-weights-can-run-code")
+    assert files == {"config.json", "pytorch_model.bin", "source.json"}
+    _answer, files = located(make_hub(WEIGHTS), tmp_path / "other", allow_pickle="pickled-weights-can-run-code")
+    assert files == TAKEN
+
+
+def test_another_commit_than_the_one_that_was_asked_for_is_refused(
+    tmp_path: Path, make_hub: Callable[[dict[str, bytes]], FakeHub]
+) -> None:
+    hub = make_hub(WEIGHTS)
+    hub.answers_with = "d" * 40
+    answer, _files = located(hub, tmp_path, model_revision=COMMIT)
+    assert answer["error"].startswith(f"The hub answered with commit {'d' * 40}")

@@ -13,35 +13,47 @@ from pathlib import Path
 import pytest
 from serving_process import CONTEXT, ServerProcess
 
-COMPILED = CONTEXT / "requirements-compiled.txt"
-TRANSFORMERS = CONTEXT / "requirements-transformers.txt"
+LOCKED = ("compiled", "toolkit", "toolkit-build")
 
 
 def lines_of(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("path", [COMPILED, TRANSFORMERS], ids=["compiled", "transformers"])
-def test_every_requirement_is_pinned_exactly(path: Path) -> None:
-    requirements = [line for line in lines_of(path) if line and not line.startswith(("#", "-r "))]
-    assert requirements
-    for requirement in requirements:
-        assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9.]*", requirement), requirement
+def requirements(kind: str) -> dict[str, list[str]]:
+    """The hashes of each requirement that a lock file names, by the requirement."""
+    found: dict[str, list[str]] = {}
+    for line in lines_of(CONTEXT / f"requirements-{kind}.txt"):
+        if line.strip() and not line.lstrip().startswith("#"):
+            if line.startswith(" "):
+                found[list(found)[-1]].append(line.strip(" \\"))
+            else:
+                found[line.strip(" \\")] = []
+    return found
+
+
+@pytest.mark.parametrize("kind", LOCKED)
+def test_every_requirement_is_pinned_with_the_hashes_of_its_files(kind: str) -> None:
+    found = requirements(kind)
+    assert found
+    for requirement, hashes in found.items():
+        assert re.fullmatch(r"[A-Za-z0-9_.\[\]-]+==[0-9][0-9A-Za-z.]*( ; .+)?", requirement), requirement
+        assert hashes, requirement
+        for line in hashes:
+            assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line), line
 
 
 def test_the_compiled_image_holds_neither_torch_nor_transformers() -> None:
-    names = {line.partition("==")[0].lower() for line in lines_of(COMPILED)}
+    names = {requirement.partition("==")[0].lower() for requirement in requirements("compiled")}
     assert names.isdisjoint({"torch", "transformers", "safetensors"})
-    assert {"onnxruntime", "tokenizers", "uvicorn"} <= names
-
-
-def test_the_transformers_image_serves_graphs_too() -> None:
-    assert "-r requirements-compiled.txt" in lines_of(TRANSFORMERS)
+    assert {"onnxruntime", "tokenizers", "uvicorn", "orjson"} <= names
 
 
 def test_the_context_is_a_list_of_what_is_needed() -> None:
-    lines = [line for line in lines_of(CONTEXT / ".dockerignore") if not line.startswith("#")]
-    assert lines == ["*", "!serve", "!serving", "!requirements-*.txt", "**/__pycache__", "**/*.pyc"]
+    first, *lines = [line for line in lines_of(CONTEXT / ".dockerignore") if not line.startswith("#")]
+    assert first == "*"
+    kept = {line for line in lines if line.startswith("!")}
+    assert kept == {"!Dockerfile.serve", "!serve", "!serving", "!requirements-*.txt", "!model"}
 
 
 def test_serve_is_executable_and_starts_the_server(tmp_path: Path) -> None:

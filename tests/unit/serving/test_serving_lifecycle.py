@@ -24,6 +24,7 @@ PRELUDE = """
 from __future__ import annotations
 import os, time
 from pathlib import Path
+from serving.base_handler import BaseHandler
 from serving.errors import InputError
 
 GATES = Path(os.environ["GATES"])
@@ -39,15 +40,15 @@ def wait_for(name):
 ODD_HANDLER = (
     PRELUDE
     + """
-class ModelHandler:
+class ModelHandler(BaseHandler):
     EXAMPLE = {"inputs": ["example"]}
 
-    def initialize(self, context):
+    def load(self, context):
         self.broken = False
         if "GATE_LOADING" in os.environ:
             wait_for("loading")
 
-    def inference(self, inputs, parameters):
+    def predict(self, inputs, parameters):
         if (GATES / "mended").exists():
             self.broken = False
         if "break" in inputs:
@@ -136,7 +137,9 @@ def test_a_model_that_loads_and_cannot_answer_is_not_served(tiny_model: Path, tm
 def test_a_task_that_is_not_supported_is_named_at_start(tiny_model: Path, start: Start) -> None:
     server = start(tiny_model, HF_TASK="summarization")
     assert server.exit_status() == 1
-    assert server.log[-1]["message"] == "HF_TASK is 'summarization'; this server does text-classification only."
+    assert server.log[-1]["message"].startswith(
+        "HF_TASK is 'summarization'; a compiled model does text-classification,"
+    )
 
 
 def test_the_other_name_of_the_task_is_taken(tiny_model: Path, start: Start) -> None:
@@ -239,6 +242,45 @@ def test_a_request_that_was_given_up_while_it_waited_is_never_run(start_odd: Sta
     server.wait_until(lambda: server.ping().status == 200, "ping did not recover")
     assert server.invoke({"inputs": ["a"]}).predictions == ["a"]
     assert not (gates / "two.reached").exists()
+
+
+def test_a_request_whose_caller_left_is_never_run(start_odd: Start, gates: Path) -> None:
+    server = start_odd().ready()
+    running = server.in_background({"inputs": ["wait one"]})
+    await_file(gates / "one.reached", server)
+    server.in_background({"inputs": ["wait two"]}).leave()
+    line = server.wait_for("request")
+    assert (line["error"], line["disconnected"]) == ("ClientDisconnected", True)
+    (gates / "one").touch()
+    assert running.answer().predictions == ["wait one"]
+    assert server.invoke({"inputs": ["a"]}).predictions == ["a"]
+    assert not (gates / "two.reached").exists()
+
+
+def test_the_bodies_that_wait_are_bounded_in_bytes(start_odd: Start, gates: Path) -> None:
+    server = start_odd(SERVING_MAX_PAYLOAD_MB="0.01").ready()
+    large = "x" * 10_000
+    waiting = [server.in_background({"inputs": ["wait one"]})]
+    await_file(gates / "one.reached", server)
+    waiting += [server.in_background({"inputs": [large]}) for _ in range(16)]
+    await_requests(server, 17)
+    answer = server.invoke({"inputs": [large]})
+    assert (answer.status, answer.error["code"], answer.headers["retry-after"]) == (429, "TooManyRequests", "1")
+    (gates / "one").touch()
+    assert [pending.answer().status for pending in waiting] == [200] * 17
+    assert server.invoke({"inputs": [large]}).status == 200
+
+
+def test_a_head_that_never_ends_is_refused(start_odd: Start) -> None:
+    server = start_odd().ready()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as caller:
+        caller.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000)
+        caller.sendall(b"a")
+        received = b""
+        while chunk := caller.recv(4096):
+            received += chunk
+    assert received.startswith(b"HTTP/1.1 431 ")
+    assert b'"HeadersTooLarge"' in received
 
 
 def test_a_body_that_does_not_arrive_is_given_up(start_odd: Start) -> None:
