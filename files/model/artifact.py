@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the model directory (Hugging Face format, and the ONNX graph) and checks what was written."""
+"""Writes the model directory: Hugging Face format, and the compiled graph with its report beside the weights."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import export_onnx
-import numpy as np
 import torch
-from onnx_classifier import OnnxClassifier
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import DistilBertForSequenceClassification
 from wordpiece import MAX_TOKENS
+
+COMPILER = Path(__file__).resolve().parents[1] / "docker"
+# What the compiler adds to a model directory. The graph is small enough to hold its tensors itself.
+COMPILED = ("model.onnx", "compilation.json")
 
 
 def round_to_half(model: DistilBertForSequenceClassification) -> None:
@@ -25,7 +29,7 @@ def round_to_half(model: DistilBertForSequenceClassification) -> None:
 
 
 def write(directory: Path, model: DistilBertForSequenceClassification, tokenizer: Tokenizer) -> None:
-    """Write config.json, tokenizer.json, tokenizer_config.json, model.safetensors and model.onnx.
+    """Write config.json, tokenizer.json, tokenizer_config.json and model.safetensors.
 
     The weights are stored as float16; config.json says float32, which is what they are computed in.
     """
@@ -52,14 +56,26 @@ def write(directory: Path, model: DistilBertForSequenceClassification, tokenizer
     weights_file = directory / "model.safetensors"
     save_file(weights, weights_file, metadata={"format": "pt"})
     weights_file.chmod(0o644)  # safetensors makes its files readable by their owner only
-    export_onnx.export(model, directory / "model.onnx")
 
 
-def compare_with_onnx(directory: Path, expected: np.ndarray[Any, Any], texts: list[str]) -> tuple[float, bool]:
-    """The largest difference between ``expected`` logits and the graph's, and whether all labels are the same."""
-    actual = OnnxClassifier(directory).logits(texts)
-    same = bool((actual.argmax(axis=1) == expected.argmax(axis=1)).all())
-    return float(np.abs(actual - expected).max()), same
+def compile_graph(directory: Path) -> dict[str, Any]:
+    """Compile the weights in ``directory`` as any deployment does, and put graph and report beside them.
+
+    Returns the report. Raises ValueError if the graph does not agree with the weights.
+    """
+    sys.path.insert(0, str(COMPILER))
+    from compiler.compile import Options, compile_model
+    from compiler.errors import CompileError
+
+    with tempfile.TemporaryDirectory() as work:
+        compiled = Path(work, "compiled")
+        try:
+            report = compile_model(Options(source=directory, destination=compiled, task="text-classification"))
+        except CompileError as error:
+            raise ValueError(str(error)) from error
+        for name in COMPILED:
+            shutil.copyfile(compiled / name, directory / name)
+    return report
 
 
 def size(directory: Path) -> int:
