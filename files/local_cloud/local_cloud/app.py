@@ -18,7 +18,7 @@ from .cloud import Cloud
 from .exchange import AsgiMessage, Exchange, Receive, Request, Send, read_body, send_response
 from .faults.injector import FaultInjector
 from .faults.sagemaker_reader import SageMakerReader
-from .routing import AUTOSCALING_TARGET, ECR_TARGET, SAGEMAKER_TARGET, Destination, route
+from .routing import AUTOSCALING_TARGET, CODEBUILD_TARGET, ECR_TARGET, SAGEMAKER_TARGET, Destination, route
 from .settings import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 logger = logging.getLogger("local_cloud.app")
@@ -110,6 +110,8 @@ class LocalCloudApp:
             return await self._cloud.sagemaker.handle(caller, target.removeprefix(SAGEMAKER_TARGET), body)
         if destination is Destination.AUTOSCALING:
             return await self._cloud.autoscaling.handle(caller, target.removeprefix(AUTOSCALING_TARGET), body)
+        if destination is Destination.CODEBUILD:
+            return await self._cloud.codebuild.handle(caller, target.removeprefix(CODEBUILD_TARGET), body)
         access_key = request.signed.access_key if request.signed else None
         return await self._cloud.ecr.handle(caller, target.removeprefix(ECR_TARGET), body, access_key=access_key)
 

@@ -69,6 +69,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         docker_host=docker_host_of(os.environ),
         **{choice: getattr(arguments, choice) for choice in CHOICES},
         enforce_iam=arguments.enforce_iam,
+        path=os.environ.get("PATH", os.defpath),
+        docker_config=os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker"),
         network={name: os.environ[name] for name in NETWORK_VARIABLES if name in os.environ},
     )
 

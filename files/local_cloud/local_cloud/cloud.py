@@ -7,6 +7,7 @@ import time
 
 from .autoscaling.operations import ApplicationAutoScaling
 from .call_log import CallLog
+from .codebuild.operations import CodeBuild
 from .containers.image_sweep import ImageSweep
 from .containers.launcher import Launchers
 from .containers.sweep import sweep
@@ -38,6 +39,7 @@ class Cloud:
         self.autoscaling = ApplicationAutoScaling(self._store, self.endpoints, ministack, settings)
         self.iam.registered_variants = self.autoscaling.registered_variants
         self.sagemaker = SageMakerControlPlane(self._store, launchers, self.endpoints, self.autoscaling)
+        self.codebuild = CodeBuild(self._store, ministack, settings)
         self.ecr = Ecr(settings, ministack)
         self.ecr_registry, self.ecr_tokens = self.ecr.registry, self.ecr.tokens
         self.ecr_registry.refusal = self.iam.registry_refusal
@@ -51,6 +53,7 @@ class Cloud:
         sweep(self.settings.endpoints_dir)
         self._launchers.remove_leftovers()
         self.ecr.open()
+        self.codebuild.open()
         self.endpoints.restore()
         self._image_sweep.open()
         self.runtime.open()
@@ -59,6 +62,7 @@ class Cloud:
     async def close(self) -> None:
         """Stop every container. What the services remember is already on disk."""
         await self.autoscaling.stop()
+        await self.codebuild.close()
         await self.runtime.close()
         await self.endpoints.shut_down()
         self._image_sweep.close()

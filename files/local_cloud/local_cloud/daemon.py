@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import SERVICE_NAME
-from .containers.sweep import sweep
+from .containers.sweep import sweep, sweep_builds
 from .processes import command_line, is_alive
 from .settings import BIND_HOST, CHOICES, PACKAGE_DIR, Settings
 
@@ -156,6 +156,8 @@ def sweep_home(settings: Settings) -> None:
     """End serving processes and remove temporary files that outlived the cloud, which happens where it was killed."""
     if settings.endpoints_dir.is_dir():
         sweep(settings.endpoints_dir)
+    if settings.builds_dir.is_dir():
+        sweep_builds(settings.builds_dir)
     shutil.rmtree(settings.tmp_dir, ignore_errors=True)
 
 
@@ -171,6 +173,7 @@ def _launch(settings: Settings) -> None:
                 **settings.network,
                 "PATH": os.environ.get("PATH", os.defpath),
                 **({"DOCKER_HOST": settings.docker_host} if settings.docker_host else {}),
+                **({"DOCKER_CONFIG": settings.docker_config} if settings.docker_config else {}),
             },
             stdin=subprocess.DEVNULL,
             stdout=log,

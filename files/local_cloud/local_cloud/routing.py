@@ -9,6 +9,7 @@ import re
 # What X-Amz-Target starts with, by service.
 SAGEMAKER_TARGET = "SageMaker."
 AUTOSCALING_TARGET = "AnyScaleFrontendService."
+CODEBUILD_TARGET = "CodeBuild_20161006."
 ECR_TARGET = "AmazonEC2ContainerRegistry_V20150921."
 
 OUR_ECR_OPERATIONS = frozenset(
@@ -92,6 +93,7 @@ class Destination(enum.Enum):
     SAGEMAKER = "sagemaker"
     SAGEMAKER_RUNTIME = "sagemaker-runtime"
     AUTOSCALING = "application-autoscaling"
+    CODEBUILD = "codebuild"
     ECR = "ecr"
     ECR_REGISTRY = "ecr registry"
     MINISTACK = "ministack"
@@ -108,6 +110,8 @@ def route(path: str, target: str, service: str | None) -> Destination:
         return Destination.SAGEMAKER
     if target.startswith(AUTOSCALING_TARGET):
         return Destination.AUTOSCALING
+    if target.startswith(CODEBUILD_TARGET):
+        return Destination.CODEBUILD
     if target.startswith(ECR_TARGET) and target.removeprefix(ECR_TARGET) in OUR_ECR_OPERATIONS:
         return Destination.ECR
     if service == "sagemaker":

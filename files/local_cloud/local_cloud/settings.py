@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class Settings:
     serverless_idle_seconds: how long a serverless container without requests stays warm.
     serverless_containers: how many containers a serverless variant may have at a time; requests beyond that number,
         up to MaxConcurrency, share them. AWS has one for each concurrent request.
+    path: where the commands of builds look for programs.
+    docker_config: Docker's directory of the person who started the cloud, whose plugins builds use too.
     enforce_iam: whether signatures are checked and every call needs a policy that allows it.
     """
 
@@ -59,6 +62,8 @@ class Settings:
     serverless_idle_seconds: float = 300.0
     serverless_containers: int = 2
     enforce_iam: bool = False
+    path: str = os.defpath
+    docker_config: str | None = None
     network: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -107,6 +112,10 @@ class Settings:
         return self.home / "endpoints"
 
     @property
+    def builds_dir(self) -> Path:
+        return self.home / "builds"
+
+    @property
     def stages_dir(self) -> Path:
         return self.home / "stages"
 
@@ -122,7 +131,14 @@ class Settings:
     def make_directories(self) -> None:
         """Create the directories of home, open to the user only."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for directory in (self.state_dir, self.images_dir, self.endpoints_dir, self.stages_dir, self.tmp_dir):
+        for directory in (
+            self.state_dir,
+            self.images_dir,
+            self.endpoints_dir,
+            self.builds_dir,
+            self.stages_dir,
+            self.tmp_dir,
+        ):
             directory.mkdir(exist_ok=True)
 
 

@@ -86,6 +86,8 @@ class LocalCloud:
         argv += self.options
         environment = {"PATH": os.environ["PATH"], "AWS_SECRET_ACCESS_KEY": "of-the-person-who-starts-it"}
         environment["DOCKER_HOST"] = self.docker_host or "unix:///no/engine.sock"
+        if self.docker_host and "DOCKER_CONFIG" in os.environ:
+            environment["DOCKER_CONFIG"] = os.environ["DOCKER_CONFIG"]
         return subprocess.run(argv, cwd=SOURCE, env=environment, capture_output=True, text=True, check=False)
 
     def start(self) -> str:

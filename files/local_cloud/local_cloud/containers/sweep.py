@@ -33,6 +33,14 @@ def sweep(endpoints_dir: Path) -> None:
                     shutil.rmtree(leftover, ignore_errors=True)
 
 
+def sweep_builds(builds_dir: Path) -> None:
+    """End every recorded process of a build, and remove the builds' directories."""
+    for record in builds_dir.glob(f"*/{RECORD_NAME}"):
+        end_recorded_process(record)
+    for directory in builds_dir.iterdir():
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def end_recorded_process(record: Path) -> None:
     """Kill the process group that a container.json names, if its leader is still the process that was started."""
     with contextlib.suppress(OSError, ValueError, KeyError):

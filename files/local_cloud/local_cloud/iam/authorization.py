@@ -11,11 +11,11 @@ from typing import Any
 from ..aws.caller import Caller, Scope
 from ..aws.errors import AwsError
 from ..aws.json_protocol import Response, parse_body
-from ..routing import AUTOSCALING_TARGET, ECR_TARGET, SAGEMAKER_TARGET, Destination
+from ..routing import AUTOSCALING_TARGET, CODEBUILD_TARGET, ECR_TARGET, SAGEMAKER_TARGET, Destination
 from ..sagemaker.tags import KIND as TAGS
 from ..settings import Settings
 from ..store import Store
-from . import autoscaling, ecr, evaluator, ministack_services, sagemaker
+from . import autoscaling, codebuild, ecr, evaluator, ministack_services, sagemaker
 from .evaluator import Denial, SignedRequest
 from .ministack_corrections import correct_ministack
 from .permissions import Permission
@@ -28,6 +28,7 @@ _SIGNING_NAMES = {
     Destination.SAGEMAKER: "sagemaker",
     Destination.SAGEMAKER_RUNTIME: "sagemaker",
     Destination.AUTOSCALING: "application-autoscaling",
+    Destination.CODEBUILD: "codebuild",
     Destination.ECR: "ecr",
 }
 
@@ -135,6 +136,8 @@ class Authorization:
         if destination is Destination.AUTOSCALING:
             known = evaluator.role_exists(caller.account, autoscaling.SERVICE_LINKED_ROLE)
             return autoscaling.required(caller, target.removeprefix(AUTOSCALING_TARGET), parameters, known)
+        if destination is Destination.CODEBUILD:
+            return codebuild.required(caller, target.removeprefix(CODEBUILD_TARGET), parameters)
         return ecr.required(caller, target.removeprefix(ECR_TARGET), parameters)
 
 

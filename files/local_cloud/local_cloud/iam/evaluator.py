@@ -122,12 +122,12 @@ def role_exists(account: str, name: str) -> bool:
     return _alone(find)
 
 
-def role_session(role_arn: str) -> dict[str, str]:
+def role_session(role_arn: str, session_name: str = SAGEMAKER_SESSION) -> dict[str, str]:
     """Temporary credentials of a role, as the environment variables that AWS's SDKs read.
 
     They do not expire while this process runs: on AWS a container gets new ones in time from its credentials endpoint.
     """
-    access_key = _session_key(role_arn)
+    access_key = _session_key(role_arn, session_name)
 
     def register() -> dict[str, str]:
         from ministack.services import sts
@@ -136,8 +136,8 @@ def role_session(role_arn: str) -> dict[str, str]:
         if session is None:
             account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
             session = {
-                "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{SAGEMAKER_SESSION}",
-                "UserId": f"{access_key.replace('ASIA', 'AROA')}:{SAGEMAKER_SESSION}",
+                "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session_name}",
+                "UserId": f"{access_key.replace('ASIA', 'AROA')}:{session_name}",
                 "SecretAccessKey": secrets.token_urlsafe(30),
                 "SessionToken": secrets.token_urlsafe(96),
             }
@@ -151,9 +151,11 @@ def role_session(role_arn: str) -> dict[str, str]:
     return _alone(register)
 
 
-def check_role(role_arn: str, region: str, permission: Permission) -> Denial | None:
+def check_role(
+    role_arn: str, region: str, permission: Permission, session_name: str = SAGEMAKER_SESSION
+) -> Denial | None:
     """None where the role's policies allow it, else why not."""
-    return check_key(role_session(role_arn)["AWS_ACCESS_KEY_ID"], region, permission)
+    return check_key(role_session(role_arn, session_name)["AWS_ACCESS_KEY_ID"], region, permission)
 
 
 def check_key(access_key: str, region: str, permission: Permission) -> Denial | None:
@@ -275,8 +277,10 @@ def _unauthenticated(failure: Any, service: str, headers: Mapping[str, str]) -> 
     return Denial(code, status, message, failure=failure.code)
 
 
-def _session_key(role_arn: str) -> str:
-    digest = hashlib.sha256(role_arn.encode()).hexdigest()
+def _session_key(role_arn: str, session_name: str) -> str:
+    # SageMaker has one session of each role, so the role alone tells it.
+    whose = role_arn if session_name == SAGEMAKER_SESSION else f"{role_arn}/{session_name}"
+    digest = hashlib.sha256(whose.encode()).hexdigest()
     return f"ASIA{digest[:16].upper()}"
 
 

@@ -20,17 +20,21 @@ from .permissions import Permission
 
 @dataclass(frozen=True)
 class ExecutionRole:
-    """The role at `arn`, acting in `region`. Where permissions are not enforced, it may do everything."""
+    """The role at `arn`, acting in `region`. Where permissions are not enforced, it may do everything.
+
+    session: the name of the session in which the service acts as the role.
+    """
 
     arn: str
     region: str
     enforced: bool
+    session: str = evaluator.SAGEMAKER_SESSION
 
     def environment(self, account: str) -> dict[str, str]:
         """The credentials of a container, as environment variables."""
         if not self.enforced:
             return {"AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "local"}
-        return evaluator.role_session(self.arn)
+        return evaluator.role_session(self.arn, self.session)
 
     def allows(self, action: str, resource: str = "*", conditions: Mapping[str, Any] | None = None) -> bool:
         """Whether the role may do this."""
@@ -40,7 +44,9 @@ class ExecutionRole:
         """AWS's sentence that the role may not do this, or None where it may."""
         if not self.enforced:
             return None
-        denial = evaluator.check_role(self.arn, self.region, Permission(action, resource, conditions or {}))
+        denial = evaluator.check_role(
+            self.arn, self.region, Permission(action, resource, conditions or {}), self.session
+        )
         return denial.message if denial else None
 
     def check_image(self, owner: Caller, repository: str, image: str) -> None:
