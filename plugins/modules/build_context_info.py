@@ -23,6 +23,10 @@ options:
       - The build context.
     type: path
     required: true
+  dockerfile:
+    description:
+      - The Dockerfile inside the context. It counts, whether C(.dockerignore) names it or not.
+    type: str
   inputs:
     description:
       - What else decides the image, such as build arguments and the platform. Part of the digest.
@@ -50,6 +54,7 @@ EXAMPLES = r"""
 - name: Compute the digest of the serving image's context
   modelhost.sagemaker.build_context_info:
     path: files/docker
+    dockerfile: Dockerfile.serve
     inputs:
       platform: linux/amd64
       runtime: compiled
@@ -89,13 +94,14 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
+            "dockerfile": {"type": "str"},
             "inputs": {"type": "dict", "default": {}},
             "ignored": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     try:
-        files = read_context(Path(module.params["path"]), tuple(module.params["ignored"]))
+        files = read_context(Path(module.params["path"]), tuple(module.params["ignored"]), module.params["dockerfile"])
     except ContextError as error:
         module.fail_json(msg=str(error))
     digest = context_digest(files, {key: str(value) for key, value in module.params["inputs"].items()})

@@ -41,6 +41,10 @@ options:
     type: list
     elements: str
     required: true
+  progress:
+    description:
+      - A file that lines on the progress are appended to. The action plugin of the same name sets it and shows them.
+    type: path
 attributes:
   check_mode:
     description: Can run in check mode. The digest of an image that was never pushed is not known then.
@@ -85,6 +89,7 @@ except ImportError:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import docker_engine, ecr
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._progress import Progress
 
 
 def main() -> None:
@@ -94,6 +99,7 @@ def main() -> None:
             "repository": {"type": "str", "required": True},
             "registry": {"type": "str"},
             "tags": {"type": "list", "elements": "str", "required": True},
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -106,7 +112,8 @@ def main() -> None:
         token = client.get_authorization_token()["authorizationData"][0]
         user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
         registry = module.params["registry"] or token["proxyEndpoint"].split("://", 1)[-1]
-        docker_engine.push(module.params["name"], f"{registry}/{repository}", tags, user, password)
+        progress = Progress(module.params["progress"])
+        docker_engine.push(module.params["name"], f"{registry}/{repository}", tags, user, password, progress)
         after = ecr.image_by_tag(client, repository, tags[0])
     except docker_engine.DockerError as error:
         module.fail_json(msg=f"Cannot push {module.params['name']} to repository {repository}: {error}")

@@ -13,6 +13,7 @@ short_description: Keep the images of a repository that are in use, and delete t
 description:
   - ECR's lifecycle policies know nothing of SageMaker. This module gives every image in use a tag that never moves, so a
     policy that expires untagged images cannot reach it, and deletes the images of this project that nothing refers to.
+  - The SBOM of an image, which M(modelhost.sagemaker.ecr_image_sbom) pushes, is deleted with its image.
   - Images that carry none of this project's tags are never deleted.
 author:
   - modelhost contributors (@modelhost)
@@ -89,8 +90,8 @@ def main() -> None:
         if not module.check_mode:
             for digest, tag in plan.protect:
                 ecr.add_tag(client, repository, digest, tag)
-            if plan.delete:
-                ecr.delete(client, repository, list(plan.delete))
+            for digests in (plan.delete_sboms, plan.delete):
+                ecr.delete(client, repository, list(digests))
     except ecr.RegistryError as error:
         module.fail_json(msg=str(error))
     except (BotoCoreError, ClientError) as error:

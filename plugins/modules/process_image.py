@@ -11,7 +11,7 @@ module: process_image
 version_added: 0.1.0
 short_description: Push a build context as an image that a local cloud runs as a process
 description:
-  - Packs a build context into an OCI image of one layer and pushes it to the local cloud's ECR.
+  - Packs a build context into an OCI image, with a model in a layer of its own where one is named, and pushes it to the local cloud's ECR.
   - A local cloud runs it as a process of this machine, in a virtual environment that the image names. AWS cannot run it,
     and the module refuses to push it anywhere but to a loopback address.
 author:
@@ -27,11 +27,15 @@ options:
       - The digest of the context, from M(modelhost.sagemaker.build_context_info).
     type: str
     required: true
-  requirements:
+  runtime:
     description:
-      - The requirements file inside the context whose packages the virtual environment holds.
+      - What runs the model, which the program is told.
     type: str
     required: true
+  model:
+    description:
+      - The directory of a model that the image brings along. Without it there is none.
+    type: path
   venv:
     description:
       - The name of the virtual environment in the local cloud's directory of environments.
@@ -48,6 +52,10 @@ options:
     type: list
     elements: str
     required: true
+  progress:
+    description:
+      - A file that lines on the progress are appended to. The action plugin of the same name sets it and shows them.
+    type: path
 attributes:
   check_mode:
     description: Can run in check mode, and gives the digest the image would have.
@@ -69,7 +77,7 @@ EXAMPLES = r"""
   modelhost.sagemaker.process_image:
     path: files/docker
     context_digest: "{{ image_context.digest }}"
-    requirements: requirements-compiled.txt
+    runtime: compiled
     venv: 0a1b2c3d4e5f6071
     repository: modelhost-local
     tags:
@@ -85,7 +93,9 @@ digest:
   sample: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 """
 
+import tempfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 try:
@@ -96,8 +106,34 @@ except ImportError:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image import ecr
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.context import ContextError, read_context
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci import process_image
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.context import (
+    MODEL_DIRECTORY,
+    ContextError,
+    read_context,
+)
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci import (
+    Image,
+    context_layer,
+    model_layer,
+    process_image,
+)
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._progress import Progress
+
+
+def pack(root: Path, parameters: dict[str, Any], model_tar: Path) -> Image:
+    """The image of the context, and of the model where there is one, whose layer is written to ``model_tar``."""
+    layers = [context_layer(root, read_context(root))]
+    environment = {"SERVING_RUNTIME": parameters["runtime"]}
+    if parameters["model"]:
+        layers.append(model_layer(Path(parameters["model"]), model_tar))
+        # Relative to the directory that the process is started in, which is the unpacked image.
+        environment["SERVING_MODEL_DIR"] = MODEL_DIRECTORY
+    labels = {
+        "modelhost.sagemaker.kind": "process",
+        "modelhost.sagemaker.context-digest": parameters["context_digest"],
+        "modelhost.sagemaker.venv": parameters["venv"],
+    }
+    return process_image(tuple(layers), labels, environment)
 
 
 def main() -> None:
@@ -105,10 +141,12 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "context_digest": {"type": "str", "required": True},
-            "requirements": {"type": "str", "required": True},
+            "runtime": {"type": "str", "required": True},
+            "model": {"type": "path"},
             "venv": {"type": "str", "required": True},
             "repository": {"type": "str", "required": True},
             "tags": {"type": "list", "elements": "str", "required": True},
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -120,21 +158,14 @@ def main() -> None:
             "AWS needs an image that Docker built: set image_builder to docker."
         )
     try:
-        image = process_image(
-            root,
-            read_context(root),
-            {
-                "modelhost.sagemaker.kind": "process",
-                "modelhost.sagemaker.context-digest": module.params["context_digest"],
-                "modelhost.sagemaker.requirements": module.params["requirements"],
-                "modelhost.sagemaker.venv": module.params["venv"],
-            },
-        )
-        there = ecr.image_by_tag(client, repository, tags[0])
-        changed = there is None or there.digest != image.digest
-        if changed and not module.check_mode:
-            ecr.push_process_image(client, repository, image, tags)
-    except (ContextError, ecr.RegistryError) as error:
+        # A model may have gigabytes: its layer is a file, never whole in memory.
+        with tempfile.TemporaryDirectory(prefix="modelhost-") as directory:
+            image = pack(root, module.params, Path(directory) / "model.tar")
+            there = ecr.image_by_tag(client, repository, tags[0])
+            changed = there is None or there.digest != image.digest
+            if changed and not module.check_mode:
+                ecr.push(client, repository, image, tags, Progress(module.params["progress"]))
+    except (ContextError, OSError, ecr.RegistryError) as error:
         module.fail_json(msg=str(error))
     except (BotoCoreError, ClientError) as error:
         module.fail_json_aws(error, msg=f"Cannot push to repository {repository}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ PATIENCE = 300
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "unit" / "serving"))
 
+from container_contract import broken_by  # noqa: E402
 from serving_tiny_model import write_tiny_model  # noqa: E402
 
 
@@ -42,12 +44,22 @@ def engine_problem() -> str:
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(engine_problem()), reason=engine_problem())]
 
 
+# The host's network, since the build's own may lack a way out. A stand-in for the base image goes by its name.
+FLAGS = ("--network=host", "--platform=linux/amd64", "--provenance=false", "--sbom=false")
+EPOCH = "315532800"
+
+
+def build(context: Path, name: str, *arguments: str) -> str:
+    """Builds an image as the role does, and returns its ID."""
+    epoch = f"--build-arg=SOURCE_DATE_EPOCH={EPOCH}"
+    file = str(context / "Dockerfile.serve")
+    return docker("build", "--quiet", *FLAGS, epoch, *arguments, "--file", file, "--tag", name, str(context))
+
+
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
     name = f"modelhost-serving-test:{uuid.uuid4().hex[:12]}"
-    # The host's network, since the build's own may lack a way out. A stand-in for the base image goes by its name.
-    flags = ("--network=host", "--platform=linux/amd64", "--provenance=false", "--sbom=false")
-    docker("build", *flags, "--file", str(CONTEXT / "Dockerfile.serve"), "--tag", name, str(CONTEXT))
+    build(CONTEXT, name)
     yield name
     docker("rmi", "--force", name)
 
@@ -143,6 +155,79 @@ def test_a_container_without_a_model_ends_with_the_reason(image: str) -> None:
         container.remove()
 
 
-def test_the_image_holds_the_program_and_nothing_else_of_the_context(image: str) -> None:
-    files = docker("run", "--rm", image, "ls", "/opt/program").split()
-    assert files == ["requirements-compiled.txt", "requirements-transformers.txt", "serving"]
+def test_the_image_holds_the_program_the_packages_and_no_installer(image: str) -> None:
+    found = docker(
+        "run", "--rm", image, "sh", "-c", "ls /program; ls /venv/bin; find /program /venv -newermt 1980-01-02"
+    )
+    assert "serving" in found.split()
+    assert "pip" not in found.split()
+    # No file has another time than the one that all have.
+    assert "/" not in found
+    assert docker("run", "--rm", image, "sh", "-c", "find /program -name '*.pyc' | wc -l") != "0"
+
+
+def test_the_image_says_where_it_comes_from(image: str) -> None:
+    labels = json.loads(docker("inspect", "--format", "{{json .Config.Labels}}", image))
+    assert labels["org.opencontainers.image.base.name"] == "python:3.11-slim"
+    assert labels["org.opencontainers.image.licenses"] == "GPL-3.0-or-later"
+    assert {"title", "version", "source"} <= {key.rpartition(".")[-1] for key in labels}
+
+
+def test_a_healthy_container_is_told_by_docker_itself(image: str, model: Path) -> None:
+    container = Container("--health-interval=1s", "--volume", f"{model}:/opt/ml/model:ro", image, "serve")
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while docker("inspect", "--format", "{{.State.Health.Status}}", container.id) != "healthy":
+            assert time.monotonic() < deadline, container.log()
+            time.sleep(0.2)
+    finally:
+        container.remove()
+
+
+@pytest.fixture(scope="module")
+def baked(image: str, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The context with a model in it, and the image that is built of it."""
+    context = tmp_path_factory.mktemp("baked") / "context"
+    shutil.copytree(CONTEXT, context, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(model, context / "model")
+    name = f"modelhost-serving-test:{uuid.uuid4().hex[:12]}"
+    build(context, name, "--build-arg=MODEL=baked")
+    yield context, name
+    docker("rmi", "--force", name)
+
+
+def layers_of(name: str) -> list[str]:
+    layers: list[str] = json.loads(docker("inspect", "--format", "{{json .RootFS.Layers}}", name))
+    return layers
+
+
+def test_a_baked_model_is_served_without_a_mount_and_is_the_last_layer(image: str, baked: tuple[Path, str]) -> None:
+    container = Container("--read-only", "--tmpfs", "/tmp", "--publish", "127.0.0.1::8080", baked[1], "serve")
+    try:
+        container.await_healthy()
+        answer = container.request("POST", "/invocations", {"inputs": ["love dogs", "hate cats"]})
+        assert answer == (200, {"predictions": ["POSITIVE", "NEGATIVE"]})
+    finally:
+        container.remove()
+    assert layers_of(baked[1])[:-1] == layers_of(image)
+
+
+def test_the_same_context_is_the_same_image_again(baked: tuple[Path, str], tmp_path: Path) -> None:
+    """Without a cache, from a checkout with other times and modes. BuildKit before 0.11 dates the image itself."""
+    context, name = baked
+    first = docker("inspect", "--format", "{{.Id}} {{.Created}}", name)
+    copy = tmp_path / "context"
+    shutil.copytree(context, copy, copy_function=shutil.copyfile)
+    (copy / "serve").chmod(0o755)
+    again = f"{name}-again"
+    try:
+        build(copy, again, "--no-cache", "--build-arg=MODEL=baked")
+        assert layers_of(again) == layers_of(name)
+        if first.endswith("1980-01-01T00:00:00Z"):
+            assert docker("inspect", "--format", "{{.Id}} {{.Created}}", again) == first
+    finally:
+        docker("rmi", "--force", again)
+
+
+def test_the_image_keeps_sagemakers_contract(image: str, model: Path) -> None:
+    assert broken_by(image, model) == set()

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -56,6 +59,35 @@ def test_the_image_is_one_that_sagemaker_takes(project: Project) -> None:
     assert found["imageManifestMediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
 
 
+def sboms(project: Project) -> dict[str, dict[str, Any]]:
+    """The manifests of the SBOMs in the repository, by the digest of the image they refer to."""
+    ecr = project.client("ecr")
+    details = ecr.describe_images(repositoryName="modelhost-docked")["imageDetails"]
+    tags = [tag for image in details for tag in image.get("imageTags", []) if tag.endswith(".sbom")]
+    found = ecr.batch_get_image(
+        repositoryName="modelhost-docked", imageIds=[{"imageTag": tag} for tag in tags] or [{"imageTag": "none"}]
+    )["images"]
+    manifests = [json.loads(each["imageManifest"]) for each in found]
+    return {manifest["subject"]["digest"]: manifest for manifest in manifests}
+
+
+def test_the_images_sbom_is_beside_it_in_ecr_and_on_this_machine(project: Project) -> None:
+    digest = image(project).split("@")[1]
+    manifest = sboms(project)[digest]
+    assert manifest["artifactType"] == "application/vnd.cyclonedx+json"
+    url = project.client("ecr").get_download_url_for_layer(
+        repositoryName="modelhost-docked", layerDigest=manifest["layers"][0]["digest"]
+    )["downloadUrl"]
+    with urllib.request.urlopen(url) as answer:
+        content = answer.read()
+    assert content == (project.root / "build" / "sbom" / f"{digest.removeprefix('sha256:')}.cdx.json").read_bytes()
+    document = json.loads(content)
+    assert {"onnxruntime", "tokenizers"} <= {component["name"] for component in document["components"]}
+    said = {each["name"]: each["value"] for each in document["metadata"]["component"]["properties"]}
+    assert said["modelhost:packages-from"] == "image"
+    assert said["modelhost:base"] == "python:3.11-slim"
+
+
 def test_a_second_deploy_builds_and_pushes_nothing(project: Project) -> None:
     before = project.calls_so_far()
     assert project.play("deploy", "docked").changed == 0
@@ -71,3 +103,25 @@ def test_an_edited_handler_is_built_and_rotated_without_losing_a_request(project
     assert image(project) != before
     assert not traffic.bad, traffic.bad[:3]
     assert traffic.good > 10
+
+
+def test_a_model_in_the_image_is_served_from_it(project: Project) -> None:
+    before = image(project)
+    project.change("docked", model_serving_model_delivery="image")
+    project.play("deploy", "docked")
+    assert ask(project.url("docked")) == (200, ANSWER)
+    assert image(project) != before
+    name = project.client("sagemaker").describe_endpoint(EndpointName="modelhost-docked")["EndpointConfigName"]
+    config = project.client("sagemaker").describe_endpoint_config(EndpointConfigName=name)
+    model = project.client("sagemaker").describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    assert "ModelDataUrl" not in model["PrimaryContainer"]
+    # The copy that it was built from is gone.
+    assert not list((project.root / "build" / "images").iterdir())
+
+
+def test_every_image_that_is_kept_has_its_sbom_and_no_other_is_left(project: Project) -> None:
+    details = project.client("ecr").describe_images(repositoryName="modelhost-docked")["imageDetails"]
+    tags = {each["imageDigest"]: each.get("imageTags") or [] for each in details}
+    images = {digest for digest, names in tags.items() if any(name.startswith("digest-") for name in names)}
+    assert len(images) >= 2
+    assert set(sboms(project)) == images

@@ -12,11 +12,12 @@ from typing import Any
 
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.oci import (
     MANIFEST_TYPE,
-    ProcessImage,
-    digest_of,
+    Blob,
+    Image,
 )
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.repository import Repository
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._image.retention import EcrImage
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._progress import ByteCount, Progress
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Step, make
 
 
@@ -63,14 +64,12 @@ def images(client: Any, repository: str) -> list[EcrImage]:
 
 def add_tag(client: Any, repository: str, digest: str, tag: str) -> None:
     """Gives an image one more tag, by putting its own manifest again (Amazon ECR user guide, "Retagging an image")."""
-    found = client.batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": digest}])["images"]
-    if not found:
-        raise RegistryError(f"{repository} holds no image {digest}.")
+    manifest, media_type = manifest_of(client, repository, digest)
     with contextlib.suppress(client.exceptions.ImageAlreadyExistsException):
         client.put_image(
             repositoryName=repository,
-            imageManifest=found[0]["imageManifest"],
-            imageManifestMediaType=found[0].get("imageManifestMediaType", MANIFEST_TYPE),
+            imageManifest=manifest.decode(),
+            imageManifestMediaType=media_type,
             imageTag=tag,
         )
 
@@ -85,14 +84,24 @@ def delete(client: Any, repository: str, digests: list[str]) -> None:
             raise RegistryError(f"{repository}: {failures[0].get('failureReason')} ({failures[0].get('imageId')})")
 
 
-def push_process_image(client: Any, repository: str, image: ProcessImage, tags: list[str]) -> None:
+def manifest_of(client: Any, repository: str, digest: str) -> tuple[bytes, str]:
+    """The manifest of an image as it was pushed, and its media type. Raises RegistryError where there is none."""
+    found = client.batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": digest}])["images"]
+    if not found:
+        raise RegistryError(f"{repository} holds no image {digest}.")
+    return found[0]["imageManifest"].encode(), found[0].get("imageManifestMediaType", MANIFEST_TYPE)
+
+
+def push(client: Any, repository: str, image: Image, tags: list[str], progress: Progress) -> None:
     """Uploads the blobs the repository lacks and puts the manifest under each tag, all through ECR's own API."""
-    blobs = {digest_of(blob): blob for blob in (image.layer, image.config)}
-    answer = client.batch_check_layer_availability(repositoryName=repository, layerDigests=list(blobs))
+    answer = client.batch_check_layer_availability(
+        repositoryName=repository, layerDigests=[blob.digest for blob in image.blobs]
+    )
     there = {layer["layerDigest"] for layer in answer["layers"] if layer["layerAvailability"] == "AVAILABLE"}
-    for digest, blob in blobs.items():
-        if digest not in there:
-            _upload(client, repository, digest, blob)
+    missing = [blob for blob in image.blobs if blob.digest not in there]
+    count = progress.bytes(f"pushing to {repository}", sum(blob.size for blob in missing))
+    for blob in missing:
+        _upload(client, repository, blob, count)
     for tag in tags:
         with contextlib.suppress(client.exceptions.ImageAlreadyExistsException):
             client.put_image(
@@ -109,19 +118,22 @@ def call(client: Any, step: Step, parameters: dict[str, Any]) -> dict[str, Any]:
     return dict(make(client, step, parameters))
 
 
-def _upload(client: Any, repository: str, digest: str, blob: bytes) -> None:
+def _upload(client: Any, repository: str, blob: Blob, count: ByteCount) -> None:
     upload = client.initiate_layer_upload(repositoryName=repository)
-    for start in range(0, len(blob), upload["partSize"]):
-        part = blob[start : start + upload["partSize"]]
-        client.upload_layer_part(
-            repositoryName=repository,
-            uploadId=upload["uploadId"],
-            partFirstByte=start,
-            partLastByte=start + len(part) - 1,
-            layerPartBlob=part,
-        )
+    start = 0
+    with blob.open() as content:
+        while part := content.read(upload["partSize"]):
+            client.upload_layer_part(
+                repositoryName=repository,
+                uploadId=upload["uploadId"],
+                partFirstByte=start,
+                partLastByte=start + len(part) - 1,
+                layerPartBlob=part,
+            )
+            start += len(part)
+            count.add(len(part))
     with contextlib.suppress(client.exceptions.LayerAlreadyExistsException):
-        client.complete_layer_upload(repositoryName=repository, uploadId=upload["uploadId"], layerDigests=[digest])
+        client.complete_layer_upload(repositoryName=repository, uploadId=upload["uploadId"], layerDigests=[blob.digest])
 
 
 def _pages(client: Any, repository: str) -> Iterator[EcrImage]:
