@@ -13,12 +13,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage import settings as stage_settings
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.finding import Finding
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.questions import (
     Question,
     next_question,
     problems_so_far,
 )
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.rules import Finding
 
 try:
     from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive

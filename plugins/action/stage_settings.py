@@ -37,7 +37,11 @@ class ActionModule(ActionBase):
         findings = stage_settings.unknown_keys(written, options) + stage_settings.check(values, options)
         problems = [stage_settings.explain(finding, sources.get(finding.key)) for finding in findings]
         if not problems:
-            return {"changed": False}
+            hints = stage_settings.hints(values, options)
+            return {
+                "changed": False,
+                "warnings": [stage_settings.explain(hint, sources.get(hint.key)) for hint in hints],
+            }
         count = "One setting is" if len(problems) == 1 else f"{len(problems)} settings are"
         return {
             "failed": True,

@@ -58,6 +58,18 @@ options:
         description: The function's log group.
         type: str
         required: true
+      build_project:
+        description: The CodeBuild project.
+        type: str
+        required: true
+      build_role:
+        description: The builds' IAM role.
+        type: str
+        required: true
+      build_log_group:
+        description: The builds' log group.
+        type: str
+        required: true
   tags:
     description:
       - The tags that everything of the stage carries.
@@ -83,6 +95,9 @@ EXAMPLES = r"""
       function: modelhost-prod-demo
       function_role: modelhost-prod-demo
       function_log_group: /aws/lambda/modelhost-prod-demo
+      build_project: modelhost-prod
+      build_role: modelhost-prod-build
+      build_log_group: /aws/codebuild/modelhost-prod
     tags:
       modelhost:project: modelhost
       modelhost:stage: prod
@@ -141,6 +156,9 @@ _NAMES = (
     "function",
     "function_role",
     "function_log_group",
+    "build_project",
+    "build_role",
+    "build_log_group",
 )
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, modelhost contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The only place that talks to S3."""
+"""The bucket and what is in it, as S3 has it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifac
     PUBLIC_ACCESS_BLOCK,
     Bucket,
 )
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.upload import abort, open_uploads
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._steps import Step, make
 from botocore.exceptions import ClientError
 
@@ -37,11 +38,6 @@ def has_object(client: Any, name: str, key: str) -> bool:
     return not _missing(lambda: client.head_object(Bucket=name, Key=key), "404", "NoSuchKey", "NoSuchBucket")
 
 
-def upload(client: Any, path: str, name: str, key: str) -> None:
-    """Uploads a file, in parts where it is large (boto3's managed transfer)."""
-    client.upload_file(path, name, key)
-
-
 def call(client: Any, step: Step, parameters: dict[str, Any]) -> dict[str, Any]:
     """Makes one step of a plan; what is already gone counts as deleted."""
     if step.operation != "empty":
@@ -54,7 +50,12 @@ def call(client: Any, step: Step, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _empty(client: Any, name: str) -> None:
-    """Deletes every object and every version of it. DeleteObjects takes 1,000 keys at a time, as many as a page has."""
+    """Deletes every object, every version of it and what uploads that were broken off have left.
+
+    DeleteObjects takes 1,000 keys at a time, as many as a page has.
+    """
+    for broken_off in open_uploads(client, name):
+        abort(client, name, broken_off)
     for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         keys = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.rules import Finding
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.finding import Finding
 
 Answers = Mapping[str, Any]
 
@@ -51,11 +51,23 @@ QUESTIONS = (
     ),
     Question(
         "model_serving_model_revision",
-        "Commit of that model (a branch can move while the endpoint does not know)",
+        "Commit of that model (a branch is resolved anew by each deploy)",
         "main",
         lambda a: bool(a.get("model_serving_model_id")),
     ),
     Question("model_serving_task", "What the model does, in transformers' terms", "text-classification"),
+    Question(
+        "model_serving_model_delivery",
+        "How the model comes to the endpoint: s3, image (wakes up soonest) or hub (fetched at each start)",
+        "s3",
+        lambda a: not a.get("model_serving_model_s3_path"),
+    ),
+    Question(
+        "model_serving_hub_token_secret_id",
+        "Secret in AWS Secrets Manager with a token for a private or gated model, or nothing",
+        "",
+        lambda a: bool(a.get("model_serving_model_id")) and a.get("model_serving_model_delivery") != "hub",
+    ),
     Question("model_serving_endpoint_type", "Kind of endpoint: serverless or instance", "serverless"),
     Question(
         "model_serving_serverless_memory_size_mb", "Memory in MB, 1024 to 6144 in steps of 1024", "4096", _serverless

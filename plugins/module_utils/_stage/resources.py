@@ -27,7 +27,8 @@ def look_up(clients: Clients, names: Mapping[str, str], tags: Mapping[str, str])
     """Looks for everything the roles make.
 
     ``clients`` makes a boto3 client by service name. ``names`` holds ``endpoint``, ``repository``, ``bucket``,
-    ``execution_role``, ``endpoint_log_group``, ``api``, ``function``, ``function_role`` and ``function_log_group``.
+    ``execution_role``, ``endpoint_log_group``, ``api``, ``function``, ``function_role``, ``function_log_group``,
+    ``build_project``, ``build_role`` and ``build_log_group``.
     ``tags`` are those every resource of the stage carries.
     """
     sagemaker, iam, logs = clients("sagemaker"), clients("iam"), clients("logs")
@@ -41,9 +42,11 @@ def look_up(clients: Clients, names: Mapping[str, str], tags: Mapping[str, str])
         LookUp("HTTP API", names["api"], _apis(clients("apigatewayv2"), names["api"], tags)),
         LookUp("function", names["function"], _function(clients("lambda"), names["function"])),
     ]
-    for role in ("execution_role", "function_role"):
+    project = names["build_project"]
+    found.append(LookUp("build project", project, _project(clients("codebuild"), project)))
+    for role in ("execution_role", "function_role", "build_role"):
         found.append(LookUp("role", names[role], _role(iam, names[role])))
-    for group in ("endpoint_log_group", "function_log_group"):
+    for group in ("endpoint_log_group", "function_log_group", "build_log_group"):
         found.append(LookUp("log group", names[group], _log_group(logs, names[group])))
     found.append(_tagged(clients("resourcegroupstaggingapi"), tags, found))
     return found
@@ -92,6 +95,10 @@ def _bucket(client: Any, name: str) -> tuple[str, ...]:
 
 def _function(client: Any, name: str) -> tuple[str, ...]:
     return _present(lambda: client.get_function(FunctionName=name), name, "ResourceNotFoundException")
+
+
+def _project(client: Any, name: str) -> tuple[str, ...]:
+    return tuple(project["name"] for project in client.batch_get_projects(names=[name])["projects"])
 
 
 def _role(client: Any, name: str) -> tuple[str, ...]:

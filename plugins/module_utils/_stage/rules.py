@@ -10,26 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._sagemaker import validate, validate_endpoint
-
-Settings = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One mistake: the key, its value (None where there is none to show), and a sentence that says what is allowed.
-
-    ``within`` is the place inside the value, such as ``.NAME`` for an entry of a map.
-    """
-
-    key: str
-    value: Any
-    problem: str
-    within: str = ""
-
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage import serving_rules
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.finding import Finding, Settings
 
 # An S3 bucket name has at most 63 characters, and ours is <project>-<stage>-<12-digit account>-<region>;
 # the longest region names have 14 characters.
@@ -241,6 +226,7 @@ def limits(settings: Settings) -> Iterator[Finding]:
     for key, low, high in (
         ("local_cloud_port", 1024, 65535),
         ("image_untagged_days", 1, 3650),
+        ("image_codebuild_timeout_minutes", 5, 2160),
         ("model_serving_wait_timeout", 1, 14400),
         ("demo_api_max_inputs", 1, 10_000),
         ("demo_api_max_input_characters", 1, 1_000_000),
@@ -274,5 +260,14 @@ RULES: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     endpoint_options,
     generations,
     environment,
+    serving_rules.task,
+    serving_rules.delivery,
+    serving_rules.hub_access,
+    serving_rules.compiling,
+    serving_rules.accelerator,
+    serving_rules.platform,
     limits,
 )
+
+#: What AWS takes and what a person may want to know all the same.
+HINTS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (serving_rules.memory_hints,)

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.rules import RULES, Finding
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.finding import Finding
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._stage.rules import HINTS, RULES
 
 # What belongs to the documentation of an option and means nothing to the validator.
 _DOCUMENTATION_KEYS = frozenset({"description", "version_added", "short_description"})
@@ -93,6 +94,12 @@ def check_typed(
     for rule in RULES:
         findings.extend(rule(typed))
     return typed, findings
+
+
+def hints(settings: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """What works with the given settings, which nothing is wrong with, and will hurt."""
+    typed, _findings = check_typed(settings, options)
+    return [hint for rule in HINTS for hint in rule(typed)]
 
 
 def explain(finding: Finding, source: Source | None) -> str:

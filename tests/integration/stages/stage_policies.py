@@ -19,12 +19,15 @@ S3_ACTIONS = {
     "HeadBucket": ["ListBucket"],
     "HeadObject": ["GetObject"],
     "ListObjectVersions": ["ListBucketVersions"],
-    "DeleteObjects": ["DeleteObjectVersion"],
+    "DeleteObjects": ["DeleteObject", "DeleteObjectVersion"],
     "GetPublicAccessBlock": ["GetBucketPublicAccessBlock"],
     "PutPublicAccessBlock": ["PutBucketPublicAccessBlock"],
     "CreateMultipartUpload": ["PutObject"],
     "UploadPart": ["PutObject"],
     "CompleteMultipartUpload": ["PutObject"],
+    "ListMultipartUploads": ["ListBucketMultipartUploads"],
+    "ListParts": ["ListMultipartUploadParts"],
+    "ListObjectsV2": ["ListBucket"],
 }
 # Services whose actions begin with another name than they sign with.
 PREFIXES = {"tagging": "tag", "monitoring": "cloudwatch"}
@@ -40,6 +43,7 @@ API_GATEWAY_METHODS = {
 # What a call needs besides its own action: every resource is made with tags.
 DEPENDENT = {
     "sagemaker:CreateModel": ["iam:PassRole", "sagemaker:AddTags"],
+    "codebuild:CreateProject": ["iam:PassRole"],
     "lambda:CreateFunction": ["iam:PassRole", "lambda:TagResource"],
     "ecr:CreateRepository": ["ecr:TagResource"],
     "logs:CreateLogGroup": ["logs:TagResource"],

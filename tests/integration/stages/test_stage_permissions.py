@@ -15,17 +15,26 @@ from stage_project import ANSWER, Project, ask
 ROLES = ("modelhost-guarded-demo", "modelhost-guarded-execution")
 # Actions that this life of a stage has no occasion for; docs/iam/README.md says what each is for.
 NO_OCCASION = {
-    "read": set(),
+    "read": {
+        "codebuild:BatchGetBuilds",  # builds by CodeBuild (tests/container)
+        "codebuild:ListBuildsForProject",
+        "logs:GetLogEvents",
+    },
     "deploy": {
         "ecr:GetAuthorizationToken",  # images that Docker builds and pushes
         "s3:AbortMultipartUpload",  # a large model whose upload is broken off
+        "s3:ListBucketMultipartUploads",  # one that is gone on with
+        "s3:ListMultipartUploadParts",
         "sagemaker:DeleteEndpoint",  # model_serving_replace and model_serving_retry_failed
         "sagemaker:DeleteTags",  # model_serving_purge_tags
         "application-autoscaling:DeregisterScalableTarget",  # another instance type, or scaling that ends
     },
     "teardown": {
         "iam:DetachRolePolicy",  # a role that somebody attached a policy to
-        "s3:DeleteObject",  # S3 asks for it along with s3:DeleteObjectVersion
+        "codebuild:BatchDeleteBuilds",  # builds by CodeBuild
+        "codebuild:DeleteProject",
+        "codebuild:StopBuild",
+        "s3:AbortMultipartUpload",  # a large model whose upload is broken off
     },
 }
 
@@ -75,7 +84,7 @@ def people(project: Project) -> People:
 
 
 def test_the_policies_name_the_stage_and_leave_no_placeholder(people: People) -> None:
-    for document in ("read", "deploy", "teardown", "boundary"):
+    for document in ("read", "deploy", "build", "teardown", "boundary"):
         text = (people.policies / f"{document}.json").read_text()
         assert "<" not in text
         assert "modelhost-guarded" in text
@@ -86,7 +95,7 @@ def test_the_policies_name_the_stage_and_leave_no_placeholder(people: People) ->
 def test_every_star_is_an_action_without_resources_or_one_that_says_why(people: People) -> None:
     """The three statements on `*` list what the Service Authorization Reference gives no resource type."""
     stars = {}
-    for document in ("read", "deploy", "teardown", "boundary"):
+    for document in ("read", "deploy", "build", "teardown", "boundary"):
         for statement in json.loads((people.policies / f"{document}.json").read_text())["Statement"]:
             if statement["Resource"] == "*":
                 stars[statement["Sid"]] = statement["Action"]

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A model directory is packed as SageMaker unpacks it, and is named by its content."""
+"""A model directory is packed as SageMaker unpacks it, to the same bytes each time."""
 
 from __future__ import annotations
 
+import gzip
 import os
+import subprocess
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
-from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.archive import (
-    ModelDirectoryError,
-    content_digest,
-    model_files,
-    pack,
-)
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.archive import pack
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._model_artifact.files import model_files, sums_of
 
 
 @pytest.fixture
@@ -22,35 +21,49 @@ def model(tmp_path: Path) -> Path:
     (root / "onnx").mkdir(parents=True)
     (root / "config.json").write_text("{}")
     (root / "onnx" / "model.onnx").write_bytes(b"graph")
-    (root / ".cache").mkdir()
-    (root / ".cache" / "left-over").write_text("")
     return root
 
 
+def packed(root: Path, destination: Path) -> Path:
+    pack(root, sums_of(root, model_files(root)), destination)
+    return destination
+
+
 def test_the_archive_unpacks_to_the_model_without_a_folder_around_it(model: Path, tmp_path: Path) -> None:
-    pack(model, model_files(model), tmp_path / "out" / "model.tar.gz")
-    with tarfile.open(tmp_path / "out" / "model.tar.gz") as archive:
-        assert archive.getnames() == ["config.json", "onnx/model.onnx"]
+    with tarfile.open(packed(model, tmp_path / "out" / "model.tar.gz")) as archive:
+        assert archive.getnames() == ["config.json", "onnx/model.onnx", "SHA256SUMS"]
+
+
+def test_the_archive_brings_sums_that_coreutils_confirms(model: Path, tmp_path: Path) -> None:
+    unpacked = tmp_path / "unpacked"
+    with tarfile.open(packed(model, tmp_path / "model.tar.gz")) as archive:
+        archive.extractall(unpacked, filter="data")
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=unpacked, check=True)
 
 
 def test_the_same_model_is_packed_to_the_same_bytes(model: Path, tmp_path: Path) -> None:
-    pack(model, model_files(model), tmp_path / "first.tar.gz")
+    first = packed(model, tmp_path / "first.tar.gz").read_bytes()
     os.utime(model / "config.json", (1, 1))
-    pack(model, model_files(model), tmp_path / "second.tar.gz")
-    assert (tmp_path / "first.tar.gz").read_bytes() == (tmp_path / "second.tar.gz").read_bytes()
+    os.chmod(model / "config.json", 0o600)
+    assert packed(model, tmp_path / "second.tar.gz").read_bytes() == first
 
 
-def test_another_content_has_another_digest(model: Path) -> None:
-    before = content_digest(model, model_files(model))
-    (model / "config.json").write_text('{"a": 1}')
-    assert content_digest(model, model_files(model)) != before
+def test_weights_are_stored_since_they_hardly_shrink(model: Path, tmp_path: Path) -> None:
+    (model / "model.safetensors").write_bytes(bytes(1_000_000))
+    archive = packed(model, tmp_path / "model.tar.gz")
+    assert archive.stat().st_size > 1_000_000
+    assert len(gzip.decompress(archive.read_bytes())) > 1_000_000
 
 
-def test_a_directory_without_a_config_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelDirectoryError, match=r"config\.json"):
-        model_files(tmp_path)
-
-
-def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelDirectoryError, match="does not exist"):
-        model_files(tmp_path / "nowhere")
+def test_packing_a_large_model_takes_little_memory(model: Path, tmp_path: Path) -> None:
+    size = 64 << 20
+    with (model / "model.safetensors").open("wb") as weights:
+        weights.truncate(size)
+    sums = sums_of(model, model_files(model))
+    counted: list[int] = []
+    tracemalloc.start()
+    pack(model, sums, tmp_path / "model.tar.gz", counted.append)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(counted) == size + len("{}") + len(b"graph")
+    assert peak < size / 8
