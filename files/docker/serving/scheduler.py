@@ -342,6 +342,7 @@ def _limits(handler: Handler, settings: Settings) -> Limits:
         tokens=tokens,
         # What is busy only with many tokens, as a GPU is, loses little by padding.
         padding=max(usual.padding, tokens * usual.padding // usual.tokens),
+        overtake=max(usual.overtake, tokens * usual.overtake // usual.tokens),
     )
 
 

@@ -14,7 +14,13 @@ from serving.batching import BUSY_TOKENS, Limits, Queue, due_times, share
 ROWS = st.lists(
     st.tuples(st.floats(0, 100), st.integers(0, 512), st.sampled_from([None, "a", ("b", 1)])), min_size=1, max_size=80
 )
-LIMITS = st.builds(Limits, rows=st.integers(1, 40), tokens=st.integers(1, 4096), padding=st.integers(0, 600))
+LIMITS = st.builds(
+    Limits,
+    rows=st.integers(1, 40),
+    tokens=st.integers(1, 4096),
+    padding=st.integers(0, 600),
+    overtake=st.integers(0, 2000),
+)
 
 
 def filled(rows: Sequence[tuple[float, int, object]]) -> Queue[int]:
@@ -60,6 +66,20 @@ def test_a_batch_keeps_to_its_limits_and_to_one_group(rows: list[tuple[float, in
         for taken in range(1, len(batch)):
             before, after = max(lengths[:taken]), max(lengths[: taken + 1])
             assert after * (taken + 1) - before * taken - lengths[taken] <= limits.padding
+
+
+@given(ROWS, LIMITS)
+def test_a_row_overtakes_no_more_than_it_may(rows: list[tuple[float, int, object]], limits: Limits) -> None:
+    waiting = set(range(len(rows)))
+    for batch in drained(filled(rows), limits):
+        for number in batch[1:]:
+            before = [
+                other
+                for other in waiting - {batch[0]}
+                if rows[other][2] == rows[number][2] and (rows[other][0], other) < (rows[number][0], number)
+            ]
+            assert sum(max(1, rows[other][1]) for other in before) <= limits.overtake
+        waiting -= set(batch)
 
 
 @given(ROWS, LIMITS, st.data())
