@@ -106,8 +106,8 @@ def compile_model(options: Options) -> dict[str, Any]:
     precision, reason, checked, bounds = "fp32", "fp32 was asked for.", exact, agreement.FLOAT32
     rejected: dict[str, Any] = {}
     if options.precision == "auto":
-        with _step(options.say, f"quantise, with ranges from {len(texts.ranges)} texts"):
-            seen = measure.ranges(graph, wrapped.inputs, examples(source, texts.ranges), options.threads)
+        with _step(options.say, f"quantise, with what {len(texts.ranges)} texts bring about"):
+            seen = measure.watch(graph, wrapped.inputs, examples(source, texts.ranges), options.threads)
             small = quantise(graph, seen)
         quantised = check.of(small)
         problems = quantised.failures(agreement.INT8)

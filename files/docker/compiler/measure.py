@@ -15,8 +15,13 @@ from compiler.examples import Example, Ints, batches, feeds
 from compiler.export import TaskModel
 from compiler.graph import Graph
 from compiler.optimise import session
-from compiler.quantise import Range, activations
+from compiler.quantise import Range, Seen, activations
 from compiler.source import Source
+
+# On how many tokens the products of activations are summed up, about.
+_TOKENS = 4096
+# How many texts' activations are held at a time.
+_GROUP = 16
 
 Run = Callable[[Mapping[str, Ints]], Floats]
 
@@ -67,19 +72,24 @@ def compare(source: Source, expected: Sequence[Floats], actual: Sequence[Floats]
     return agreement.compare_labels(expected, actual, sigmoid=sigmoid)
 
 
-def ranges(model: onnx.ModelProto, inputs: Sequence[str], rows: Sequence[Example], threads: int) -> dict[str, Range]:
-    """The range of each activation that `quantise` needs, over the rows. One row at a time: padding has no say."""
+def watch(model: onnx.ModelProto, inputs: Sequence[str], rows: Sequence[Example], threads: int) -> dict[str, Seen]:
+    """See the activations that `quantise` asks about, over the rows. One row at a time: padding has no say."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    graph = Graph(copy)
-    names = activations(graph)
+    names = activations(Graph(copy))
     for name in names:
-        for kind in ("ReduceMin", "ReduceMax"):
-            graph.add_node(kind, [name], f"{name}/{kind}", keepdims=0)
-            value = onnx.helper.make_tensor_value_info(f"{name}/{kind}", onnx.TensorProto.FLOAT, [])
-            copy.graph.output.append(value)
+        copy.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     loaded = session(copy, threads)
-    asked = [f"{name}/{kind}" for name in names for kind in ("ReduceMin", "ReduceMax")]
-    seen = np.array([loaded.run(asked, feeds([row], inputs, 0)) for row in rows], dtype=np.float32)
-    low, high = seen[:, 0::2].min(axis=0), seen[:, 1::2].max(axis=0)
-    return {name: Range(float(low[index]), float(high[index])) for index, name in enumerate(names)}
+    # Enough tokens to tell which inputs go together; for ranges every token counts.
+    every = max(1, -(-sum(len(row.ids) for row in rows) // _TOKENS))
+    low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
+    products: dict[str, Floats] = {}
+    for group in range(0, len(rows), _GROUP):
+        runs = [loaded.run(names, feeds([row], inputs, 0)) for row in rows[group : group + _GROUP]]
+        for index, name in enumerate(names):
+            tokens = np.concatenate([run[index].reshape(-1, run[index].shape[-1]) for run in runs])
+            low[name], high[name] = min(low[name], tokens.min()), max(high[name], tokens.max())
+            # One token a text, as before a classifier's head, is few enough to keep them all.
+            some = tokens if len(tokens) == len(runs) else tokens[::every]
+            products[name] = products.get(name, 0.0) + some.T @ some
+    return {name: Seen(Range(float(low[name]), float(high[name])), products[name]) for name in names}

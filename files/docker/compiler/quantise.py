@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 
 from compiler.graph import Array, Graph
+from compiler.rounding import round_weights
 
 _WEIGHT_LEVELS = 63
 _ACTIVATION_LEVELS = 255
@@ -40,30 +41,38 @@ class Range:
         return np.float32(scale), np.uint8(min(max(round(-low / scale), 0), _ACTIVATION_LEVELS))
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of an activation: its range, and the sum of x xᵀ over its tokens x, [size, size]."""
+
+    range: Range
+    products: Array
+
+
 def activations(graph: Graph) -> list[str]:
     """The tensors whose ranges `quantise` needs: what goes into a matrix product with constant weights."""
     return list(dict.fromkeys(node.input[0] for node in graph.nodes if _is_linear(graph, node)))
 
 
-def quantise(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> onnx.ModelProto:
+def quantise(model: onnx.ModelProto, seen: Mapping[str, Seen]) -> onnx.ModelProto:
     """A copy of an optimised float32 graph with int8 matrix products and embeddings.
 
     Args:
         model: as `optimise` gives it.
-        ranges: for each name that `activations` gives.
+        seen: for each name that `activations` gives.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = Graph(copy)
     for name in activations(graph):
-        scale, zero = ranges[name].scale_and_zero()
+        scale, zero = seen[name].range.scale_and_zero()
         graph.add_constant(f"{name}/uint8/scale", np.asarray(scale))
         graph.add_constant(f"{name}/uint8/zero", np.asarray(zero))
         graph.add_node("QuantizeLinear", [name, f"{name}/uint8/scale", f"{name}/uint8/zero"], f"{name}/uint8")
     done: set[str] = set()
     for node in graph.nodes:
         if _is_linear(graph, node):
-            _quantise_linear(graph, node, done)
+            _quantise_linear(graph, node, seen[node.input[0]].products, done)
         elif node.op_type == "Gather":
             _quantise_embedding(graph, node, done)
     graph.tidy()
@@ -77,14 +86,14 @@ def _is_linear(graph: Graph, node: onnx.NodeProto) -> bool:
     return tensor is not None and tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 2
 
 
-def _quantise_linear(graph: Graph, node: onnx.NodeProto, done: set[str]) -> None:
+def _quantise_linear(graph: Graph, node: onnx.NodeProto, products: Array, done: set[str]) -> None:
     source, weight = node.input
     if weight not in done:
         done.add(weight)
         value = graph.constant(weight)
         assert value is not None  # noqa: S101 - _is_linear looked
-        scale, quantised = _by_channel(value, axis=0, levels=_WEIGHT_LEVELS)
-        graph.add_constant(f"{weight}/int8", quantised)
+        scale = _scale(value, axis=0, levels=_WEIGHT_LEVELS)
+        graph.add_constant(f"{weight}/int8", round_weights(value, scale, products, _WEIGHT_LEVELS))
         graph.add_constant(f"{weight}/int8/scale", scale)
         graph.add_constant(f"{weight}/int8/zero", np.zeros(scale.shape, dtype=np.int8))
     inputs = [f"{source}/uint8", f"{weight}/int8", f"{source}/uint8/scale", f"{weight}/int8/scale"]
@@ -114,8 +123,8 @@ def _quantise_embedding(graph: Graph, node: onnx.NodeProto, done: set[str]) -> N
         done.add(table)
         value = graph.constant(table)
         assert value is not None  # noqa: S101 - it is a constant
-        scale, quantised = _by_channel(value, axis=1, levels=127)
-        graph.add_constant(f"{table}/rows", quantised)
+        scale = _scale(value, axis=1, levels=127)
+        graph.add_constant(f"{table}/rows", np.rint(value / scale[:, None]).astype(np.int8))
         graph.add_constant(f"{table}/rows/scale", scale[:, None])
     result = node.output[0]
     graph.remove(node)
@@ -125,12 +134,10 @@ def _quantise_embedding(graph: Graph, node: onnx.NodeProto, done: set[str]) -> N
     graph.add_node("Mul", [f"{result}/row/float", f"{result}/row/scale"], result)
 
 
-def _by_channel(value: Array, axis: int, levels: int) -> tuple[Array, Array]:
-    """The scale of each channel, and the values in steps of it. `axis` is the one that is summed over."""
+def _scale(value: Array, axis: int, levels: int) -> Array:
+    """The step of each channel, such that its greatest value takes `levels` of them. A channel runs along `axis`."""
     greatest = np.abs(value).max(axis=axis)
-    scale = np.where(greatest > 0, greatest / levels, 1.0).astype(np.float32)
-    steps = np.rint(value / np.expand_dims(scale, axis))
-    return scale, np.clip(steps, -levels, levels).astype(np.int8)
+    return np.where(greatest > 0, greatest / levels, 1.0).astype(np.float32)
 
 
 def _rounded_up(value: float) -> float:

@@ -8,7 +8,8 @@ import onnx
 import onnxruntime
 import pytest
 from compiler.graph import Graph
-from compiler.quantise import Range, activations, quantise
+from compiler.quantise import Range, Seen, activations, quantise
+from compiler.rounding import round_weights
 from compiler.simplify import drop_reshapes, read_one_token
 from onnx import TensorProto, helper, numpy_helper
 
@@ -41,6 +42,10 @@ def model(nodes: list[onnx.NodeProto], shapes: dict[str, list[object]], output: 
 def run(graph: onnx.ModelProto, ids: list[list[int]]) -> np.ndarray:
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     return np.asarray(session.run(["result"], {"ids": np.array(ids)})[0])
+
+
+def seen(low: float, high: float) -> Seen:
+    return Seen(Range(low, high), np.eye(SIZE, dtype=np.float32))
 
 
 STATES: list[object] = ["batch", "sequence", SIZE]
@@ -100,7 +105,7 @@ def test_what_another_reader_needs_whole_is_computed_whole() -> None:
 
 def test_int8_weights_use_seven_bits_so_that_sums_of_two_fit_processors_without_vnni() -> None:
     graph = classifier(last="biased")
-    small = quantise(graph, {"states": Range(-4.0, 4.0)})
+    small = quantise(graph, {"states": seen(-4.0, 4.0)})
     weights = [numpy_helper.to_array(tensor) for tensor in small.graph.initializer if tensor.name == "first/int8"]
     assert [value.dtype for value in weights] == [np.int8]
     assert int(np.abs(weights[0].astype(int)).max()) * 255 * 2 <= 32767
@@ -109,7 +114,7 @@ def test_int8_weights_use_seven_bits_so_that_sums_of_two_fit_processors_without_
 def test_a_quantised_graph_answers_nearly_the_same_and_holds_a_quarter() -> None:
     graph = classifier(last="biased")
     assert activations(Graph(graph)) == ["states"]
-    small = quantise(graph, {"states": Range(float(WEIGHTS["table"].min()), float(WEIGHTS["table"].max()))})
+    small = quantise(graph, {"states": seen(float(WEIGHTS["table"].min()), float(WEIGHTS["table"].max()))})
     wanted, given = run(graph, [[1, 2], [3, 4]]), run(small, [[1, 2], [3, 4]])
     assert np.abs(wanted - given).max() < 0.05 * np.abs(wanted).max()
     assert not np.array_equal(wanted, given)
@@ -117,7 +122,7 @@ def test_a_quantised_graph_answers_nearly_the_same_and_holds_a_quarter() -> None
 
 
 def test_an_answer_of_int8_does_not_depend_on_its_neighbours_in_the_batch() -> None:
-    small = quantise(classifier(last="biased"), {"states": Range(-4.0, 4.0)})
+    small = quantise(classifier(last="biased"), {"states": seen(-4.0, 4.0)})
     alone = run(small, [[1, 2, 3]])[0]
     np.testing.assert_array_equal(run(small, [[4999, 17, 8], [1, 2, 3]])[1], alone)
 
@@ -130,3 +135,27 @@ def test_zero_is_always_a_value_of_the_range(low: float, high: float) -> None:
     reach = (0 - int(zero)) * float(scale), (255 - int(zero)) * float(scale)
     assert reach[0] <= min(low, 0) + float(scale)
     assert reach[1] >= max(high, 0) - float(scale)
+
+
+def test_weights_whose_inputs_have_nothing_to_do_with_each_other_are_rounded_one_by_one() -> None:
+    weights = WEIGHTS["first"]
+    scale = np.abs(weights).max(axis=0) / 63
+    rounded = round_weights(weights, scale, np.eye(SIZE, dtype=np.float32), 63)
+    np.testing.assert_array_equal(rounded, np.rint(weights / scale))
+
+
+def test_rounding_keeps_products_nearer_than_each_weight_by_itself_does() -> None:
+    common = RNG.normal(size=(400, 1))
+    inputs = (common + 0.3 * RNG.normal(size=(400, 96))).astype(np.float32)
+    weights = RNG.normal(size=(96, 24)).astype(np.float32)
+    scale = np.abs(weights).max(axis=0) / 63
+    rounded = round_weights(weights, scale, inputs.T @ inputs, 63)
+    plain = np.rint(weights / scale)
+    assert np.abs(rounded.astype(int)).max() <= 63
+    errors = [np.square(inputs @ (steps * scale - weights)).mean() for steps in (rounded, plain)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_inputs_that_are_always_nothing_do_not_stop_the_rounding() -> None:
+    rounded = round_weights(WEIGHTS["first"], np.ones(SIZE), np.zeros((SIZE, SIZE), dtype=np.float32), 63)
+    np.testing.assert_array_equal(rounded, np.clip(np.rint(WEIGHTS["first"]), -63, 63))
