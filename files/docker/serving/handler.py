@@ -57,6 +57,8 @@ class RawAnswer:
     body: bytes = b""
     content_type: str = "application/json"
     chunks: Iterator[bytes] | None = None
+    # Another success than 200, such as 204. Errors are raised as a RequestError.
+    status: int = 200
 
 
 class Handler(Protocol):

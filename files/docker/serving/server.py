@@ -159,12 +159,12 @@ class Application:
                 if isinstance(found, bytes):
                     answer = _Answer(200, found)
                 elif found.chunks is None:
-                    answer = _Answer(200, found.body, content_type=found.content_type)
+                    answer = _Answer(found.status, found.body, content_type=found.content_type)
                 else:
                     # The first piece comes before the status, so that a failure at once is an ordinary error.
                     pieces = Pieces(found.chunks, self._streams)
                     first = await pieces.next()
-                    answer = _Answer(200, first or b"", content_type=found.content_type, pieces=pieces)
+                    answer = _Answer(found.status, first or b"", content_type=found.content_type, pieces=pieces)
             if pieces is None:
                 self._scheduler.finish(job)
                 job = None

@@ -49,6 +49,8 @@ class ModelHandler:
     def postprocess(self, request, rows, outputs):
         if request.stream:
             return RawAnswer(content_type="text/event-stream", chunks=self.pieces(request.inputs))
+        if request.inputs == "taken":
+            return RawAnswer(b"later", "text/plain", status=202)
         if isinstance(request.inputs, (bytes, type(None))):
             return RawAnswer(b"%d bytes of %s for %s" % (
                 len(request.body), request.content_type.encode(), request.accept.encode()), "text/plain")
@@ -104,6 +106,11 @@ def stream(server: ServerProcess, kind: str) -> http.client.HTTPResponse:
     body = json.dumps({"inputs": kind, "stream": True})
     connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
     return connection.getresponse()
+
+
+def test_an_answer_has_the_status_that_the_handler_gives_it(make: Make) -> None:
+    answer = make().invoke({"inputs": "taken"})
+    assert (answer.status, answer.body) == (202, b"later")
 
 
 def test_a_body_of_a_type_that_the_handler_takes_is_given_as_bytes(make: Make) -> None:

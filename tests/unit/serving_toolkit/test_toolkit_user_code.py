@@ -233,6 +233,21 @@ def output_fn(prediction, accept):
     assert refused.value.status == 429
 
 
+def test_another_success_that_the_user_sets_is_answered_as_well(with_code: WithCode) -> None:
+    asked = with_code(
+        """
+def model_fn(d): pass
+def predict_fn(data, model, context):
+    context.set_response_status(202, "taken", 0)
+    return "later"
+def output_fn(prediction, accept):
+    return prediction
+"""
+    )
+    answer = post(asked, b"{}")
+    assert (answer.status, answer.body) == (202, b"later")
+
+
 def test_what_fails_in_the_user_s_code_is_not_shown(with_code: WithCode) -> None:
     asked = with_code("def model_fn(d): pass\ndef predict_fn(data, model):\n    raise KeyError(str(data))\n")
     with pytest.raises(KeyError):

@@ -143,7 +143,7 @@ class UserCodeHandler:
         status, _ = self._context.get_response_status(0)
         if status >= 400:
             raise _refusal(status, result if isinstance(result, str) else "")
-        return RawAnswer(_encoded(result), accept)
+        return RawAnswer(_encoded(result), accept, status=status)
 
 
 def _gpu() -> int | None:
