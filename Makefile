@@ -54,7 +54,7 @@ stop: stage .venv/.ready  ## Stop the local cloud of the stage and keep its stat
 test: test-unit test-integration test-molecule  ## Run the tests (no Docker, no AWS account)
 
 test-unit: .venv/.dev  ## Run the tests of what decides
-	@$(BIN)/pytest -m "not torch and not toolkit and not docker" tests/unit $(ARGS)
+	@$(BIN)/pytest -n 2 -m "not torch and not toolkit and not docker" tests/unit $(ARGS)
 
 test-integration: .venv/.dev  ## Run the tests that deploy to local clouds of their own
 	@$(BIN)/pytest -n 3 --dist loadfile -m "not docker and not conformance and not reliability" tests/integration tests/conformance $(ARGS)
@@ -77,10 +77,10 @@ test-conformance: .venv-conformance/.ready  ## Run AWS's documented rules agains
 	@.venv-conformance/bin/pytest -rfE tests/conformance $(ARGS)
 
 test-torch: .venv-torch/.ready  ## Compare the compiler and the compiled tasks with transformers itself (installs torch)
-	@.venv-torch/bin/pytest -m torch tests/unit/compiler tests/unit/serving $(ARGS)
+	@.venv-torch/bin/pytest -n 2 -m torch tests/unit/compiler tests/unit/serving $(ARGS)
 
 test-toolkit: .venv-toolkit/.ready  ## Run what the toolkit image runs: ten tasks, code/inference.py, streams (installs torch)
-	@.venv-toolkit/bin/pytest -m toolkit tests/unit/serving_toolkit $(ARGS)
+	@.venv-toolkit/bin/pytest -n 2 -m toolkit tests/unit/serving_toolkit $(ARGS)
 
 serve: .venv-serve/.ready $(if $(IMAGE)$(filter docker,$(ENGINE)),,.venv-$(RUNTIME)/.ready)  ## Serve a model alone and reload: make serve [MODEL=dir] [PORT=8080] [TASK=…] [RUNTIME=toolkit] [ENGINE=docker] [IMAGE=name:tag]
 	@PYTHONPATH=files/local_server .venv-serve/bin/python -m local_server --runtime $(RUNTIME) $(if $(MODEL),--model "$(MODEL)") \
@@ -138,7 +138,7 @@ clean:  ## Remove the virtual environment and build output, not the local stages
 .venv-torch/.ready: files/docker/requirements-compiler.txt files/docker/requirements-compiled.txt | .venv/.ready
 	@echo "Setting up .venv-torch: transformers and torch (once, some minutes)"
 	@$(PYTHON) -m venv --clear .venv-torch
-	@.venv-torch/bin/pip install --quiet --disable-pip-version-check -r files/docker/requirements-compiler.txt pytest==9.2.0
+	@.venv-torch/bin/pip install --quiet --disable-pip-version-check -r files/docker/requirements-compiler.txt pytest==9.2.0 pytest-xdist==3.8.0 hypothesis==6.170.15
 	@.venv-torch/bin/pip install --quiet --disable-pip-version-check -r files/docker/requirements-compiled.txt
 	@touch $@
 
@@ -170,7 +170,7 @@ build/benchmarks/models/.ready: .venv-torch/.ready tests/benchmarks/base_model.p
 	@.venv-toolkit/bin/pip install --quiet --disable-pip-version-check -r files/docker/requirements-torch.txt
 	@# torch is the only one without hashes, so it is there before pip asks for them.
 	@.venv-toolkit/bin/pip install --quiet --disable-pip-version-check -r files/docker/requirements-toolkit.txt
-	@.venv-toolkit/bin/pip install --quiet --disable-pip-version-check pytest==9.2.0
+	@.venv-toolkit/bin/pip install --quiet --disable-pip-version-check pytest==9.2.0 pytest-xdist==3.8.0
 	@touch $@
 
 .venv-lock/.ready: | .venv/.ready
