@@ -18,11 +18,11 @@ from tokenizers import Tokenizer
 
 from compiler import agreement, calibration, measure, report
 from compiler.agreement import Agreement, Bounds, Floats
+from compiler.attempts import attempts
 from compiler.errors import CompileError
 from compiler.examples import Example, examples
 from compiler.export import OPSET, export, task_model
 from compiler.optimise import optimise, tensor_bytes
-from compiler.quantise import quantise
 from compiler.source import Source, load
 from compiler.tasks import find
 
@@ -106,17 +106,23 @@ def compile_model(options: Options) -> dict[str, Any]:
     precision, reason, checked, bounds = "fp32", "fp32 was asked for.", exact, agreement.FLOAT32
     rejected: dict[str, Any] = {}
     if options.precision == "auto":
-        with _step(options.say, f"quantise, with what {len(texts.ranges)} texts bring about"):
+        with _step(options.say, f"watch {len(texts.ranges)} texts go through"):
             seen = measure.watch(graph, wrapped.inputs, examples(source, texts.ranges), options.threads)
-            small = quantise(graph, seen)
-        quantised = check.of(small)
-        problems = quantised.failures(agreement.INT8)
-        if problems:
-            reason = f"int8 does not agree well enough: {'; '.join(problems)}."
+        for attempt in attempts(graph, seen):
+            with _step(options.say, f"quantise{attempt.how}"):
+                small = attempt.make()
+            quantised = check.of(small)
+            problems = quantised.failures(agreement.INT8)
+            if not problems:
+                precision, checked, bounds, graph = "int8", quantised, agreement.INT8, small
+                reason = f"int8{attempt.how} agrees with the original: {report.summary(quantised)}."
+                break
+            # The last attempt is the one that keeps most, so it is the one to tell of.
             rejected = report.agreement_entry(quantised, agreement.INT8)
-        else:
-            precision, checked, bounds, graph = "int8", quantised, agreement.INT8, small
-            reason = f"int8 agrees with the original: {report.summary(quantised)}."
+            reason = f"int8 does not agree well enough, even{attempt.how or ' as it is'}: {'; '.join(problems)}."
+            options.say(f"int8{attempt.how} does not agree: {'; '.join(problems)}")
+        if precision == "int8":
+            rejected = {}
         options.say(reason.rstrip("."))
     result = _result(options, source, precision, reason, checked, bounds, rejected)
     _write(options.destination, source, graph, result, texts.check)

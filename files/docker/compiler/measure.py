@@ -15,7 +15,7 @@ from compiler.examples import Example, Ints, batches, feeds
 from compiler.export import TaskModel
 from compiler.graph import Graph
 from compiler.optimise import session
-from compiler.quantise import Range, Seen, activations
+from compiler.quantise import Seen, activations
 from compiler.source import Source
 
 # On how many tokens the products of activations are summed up, about.
@@ -82,14 +82,18 @@ def watch(model: onnx.ModelProto, inputs: Sequence[str], rows: Sequence[Example]
     loaded = session(copy, threads)
     # Enough tokens to tell which inputs go together; for ranges every token counts.
     every = max(1, -(-sum(len(row.ids) for row in rows) // _TOKENS))
-    low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
+    low: dict[str, Floats] = {}
+    high: dict[str, Floats] = {}
     products: dict[str, Floats] = {}
+    counts = dict.fromkeys(names, 0)
     for group in range(0, len(rows), _GROUP):
         runs = [loaded.run(names, feeds([row], inputs, 0)) for row in rows[group : group + _GROUP]]
         for index, name in enumerate(names):
             tokens = np.concatenate([run[index].reshape(-1, run[index].shape[-1]) for run in runs])
-            low[name], high[name] = min(low[name], tokens.min()), max(high[name], tokens.max())
+            low[name] = np.minimum(low.get(name, np.inf), tokens.min(axis=0))
+            high[name] = np.maximum(high.get(name, -np.inf), tokens.max(axis=0))
             # One token a text, as before a classifier's head, is few enough to keep them all.
             some = tokens if len(tokens) == len(runs) else tokens[::every]
             products[name] = products.get(name, 0.0) + some.T @ some
-    return {name: Seen(Range(float(low[name]), float(high[name])), products[name]) for name in names}
+            counts[name] += len(some)
+    return {name: Seen(low[name], high[name], products[name] / counts[name]) for name in names}

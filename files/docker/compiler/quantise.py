@@ -11,7 +11,7 @@ Source: onnxruntime's page "Quantize ONNX Models", section "When and why do I ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,35 +43,50 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of an activation: its range, and the sum of x xᵀ over its tokens x, [size, size]."""
+    """What was seen of an activation over its tokens x.
 
-    range: Range
+    low, high: the least and the greatest value of each of its channels, [size].
+    products: the mean of x xᵀ, [size, size].
+    """
+
+    low: Array
+    high: Array
     products: Array
+
+    @property
+    def range(self) -> Range:
+        """The range of all channels together."""
+        return Range(float(self.low.min()), float(self.high.max()))
 
 
 def activations(graph: Graph) -> list[str]:
     """The tensors whose ranges `quantise` needs: what goes into a matrix product with constant weights."""
-    return list(dict.fromkeys(node.input[0] for node in graph.nodes if _is_linear(graph, node)))
+    return list(dict.fromkeys(node.input[0] for node in graph.nodes if is_linear(graph, node)))
 
 
-def quantise(model: onnx.ModelProto, seen: Mapping[str, Seen]) -> onnx.ModelProto:
+def quantise(model: onnx.ModelProto, seen: Mapping[str, Seen], kept: Collection[str] = ()) -> onnx.ModelProto:
     """A copy of an optimised float32 graph with int8 matrix products and embeddings.
 
     Args:
         model: as `optimise` gives it.
         seen: for each name that `activations` gives.
+        kept: those of these names whose products stay float32.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = Graph(copy)
     for name in activations(graph):
+        if name in kept:
+            continue
         scale, zero = seen[name].range.scale_and_zero()
         graph.add_constant(f"{name}/uint8/scale", np.asarray(scale))
         graph.add_constant(f"{name}/uint8/zero", np.asarray(zero))
         graph.add_node("QuantizeLinear", [name, f"{name}/uint8/scale", f"{name}/uint8/zero"], f"{name}/uint8")
     done: set[str] = set()
     for node in graph.nodes:
-        if _is_linear(graph, node):
+        if is_linear(graph, node):
+            if node.input[0] in kept:
+                continue
             _quantise_linear(graph, node, seen[node.input[0]].products, done)
         elif node.op_type == "Gather":
             _quantise_embedding(graph, node, done)
@@ -79,7 +94,23 @@ def quantise(model: onnx.ModelProto, seen: Mapping[str, Seen]) -> onnx.ModelProt
     return copy
 
 
-def _is_linear(graph: Graph, node: onnx.NodeProto) -> bool:
+def sensitivity(graph: Graph, name: str, seen: Seen) -> float:
+    """How much of what comes out of an activation's products is noise, once the activation is rounded: a share.
+
+    Rounding to steps of size d adds noise of variance d² / 12 to each input, whatever it is.
+    """
+    step, _ = seen.range.scale_and_zero()
+    noise = signal = 0.0
+    for node in graph.readers[name]:
+        weights = graph.constant(node.input[1]) if is_linear(graph, node) else None
+        if weights is not None:
+            noise += float(step) ** 2 / 12 * float(np.square(weights).sum())
+            signal += float(np.sum((seen.products @ weights) * weights))
+    return noise / signal if signal > 0 else 0.0
+
+
+def is_linear(graph: Graph, node: onnx.NodeProto) -> bool:
+    """True for a product of an activation with a constant float32 matrix."""
     if node.op_type != "MatMul" or node.input[0] in graph.constants:
         return False
     tensor = graph.constants.get(node.input[1])
@@ -91,7 +122,7 @@ def _quantise_linear(graph: Graph, node: onnx.NodeProto, products: Array, done: 
     if weight not in done:
         done.add(weight)
         value = graph.constant(weight)
-        assert value is not None  # noqa: S101 - _is_linear looked
+        assert value is not None  # noqa: S101 - is_linear looked
         scale = _scale(value, axis=0, levels=_WEIGHT_LEVELS)
         graph.add_constant(f"{weight}/int8", round_weights(value, scale, products, _WEIGHT_LEVELS))
         graph.add_constant(f"{weight}/int8/scale", scale)

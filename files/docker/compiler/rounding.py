@@ -24,7 +24,7 @@ def round_weights(weights: Array, scale: Array, products: Array, levels: int) ->
     Args:
         weights: [inputs, outputs].
         scale: [outputs], the size of a step.
-        products: [inputs, inputs], the sum of x xᵀ over inputs x that were seen.
+        products: [inputs, inputs], the mean of x xᵀ over inputs x that were seen.
         levels: the greatest number of steps to either side.
 
     Returns:

@@ -7,10 +7,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from compiler.attempts import attempts, kept_counts
 from compiler.graph import Graph
-from compiler.quantise import Range, Seen, activations, quantise
+from compiler.quantise import Range, Seen, activations, quantise, sensitivity
 from compiler.rounding import round_weights
 from compiler.simplify import drop_reshapes, read_one_token
+from compiler.smoothing import smooth
 from onnx import TensorProto, helper, numpy_helper
 
 RNG = np.random.default_rng(7)
@@ -45,7 +47,7 @@ def run(graph: onnx.ModelProto, ids: list[list[int]]) -> np.ndarray:
 
 
 def seen(low: float, high: float) -> Seen:
-    return Seen(Range(low, high), np.eye(SIZE, dtype=np.float32))
+    return Seen(np.full(SIZE, low), np.full(SIZE, high), np.eye(SIZE, dtype=np.float32))
 
 
 STATES: list[object] = ["batch", "sequence", SIZE]
@@ -159,3 +161,66 @@ def test_rounding_keeps_products_nearer_than_each_weight_by_itself_does() -> Non
 def test_inputs_that_are_always_nothing_do_not_stop_the_rounding() -> None:
     rounded = round_weights(WEIGHTS["first"], np.ones(SIZE), np.zeros((SIZE, SIZE), dtype=np.float32), 63)
     np.testing.assert_array_equal(rounded, np.clip(np.rint(WEIGHTS["first"]), -63, 63))
+
+
+def two_products(shared: bool) -> onnx.ModelProto:
+    """states → product → again, by two weight matrices or twice by the same one."""
+    again = helper.make_node("MatMul", ["biased", "first" if shared else "second"], ["again"])
+    take = helper.make_node("Gather", ["again", "zero"], ["result"], axis=1)
+    shapes = {name: STATES for name in ("states", "product", "biased", "again")}
+    return model([EMBED, LINEAR, BIASED, again, take], shapes, ["batch", SIZE])
+
+
+def watched(graph: onnx.ModelProto, values: np.ndarray) -> dict[str, Seen]:
+    """As if every activation had these values: [tokens, size]."""
+    one = Seen(values.min(axis=0), values.max(axis=0), values.T @ values / len(values))
+    return dict.fromkeys(activations(Graph(graph)), one)
+
+
+def with_an_outlier() -> np.ndarray:
+    return np.asarray(RNG.normal(size=(200, SIZE)) * np.array([30.0] + [1.0] * (SIZE - 1)), dtype=np.float32)
+
+
+def test_taking_outliers_out_changes_no_answer() -> None:
+    graph = two_products(shared=False)
+    smoothed, seen_smoothed = smooth(graph, watched(graph, with_an_outlier()))
+    assert {node.op_type for node in smoothed.graph.node} == {"Gather", "MatMul", "Add", "Mul"}
+    assert set(seen_smoothed) == set(activations(Graph(smoothed)))
+    np.testing.assert_allclose(run(smoothed, [[1, 2], [3, 4]]), run(graph, [[1, 2], [3, 4]]), rtol=1e-4, atol=1e-4)
+
+
+def test_without_outliers_less_of_a_product_is_noise() -> None:
+    graph = classifier(last="biased")
+    found = watched(graph, with_an_outlier())
+    smoothed, seen_smoothed = smooth(graph, found)
+    before = sensitivity(Graph(graph), "states", found["states"])
+    (name,) = seen_smoothed
+    assert sensitivity(Graph(smoothed), name, seen_smoothed[name]) < before / 2
+
+
+def test_weights_that_are_used_twice_are_not_copied_to_take_outliers_out() -> None:
+    graph = two_products(shared=True)
+    smoothed, seen_smoothed = smooth(graph, watched(graph, with_an_outlier()))
+    assert list(smoothed.graph.node) == list(graph.graph.node)
+    assert set(seen_smoothed) == {"states", "biased"}
+
+
+def test_a_product_that_is_kept_stays_float32() -> None:
+    graph = two_products(shared=False)
+    small = quantise(graph, watched(graph, with_an_outlier()), kept=["biased"])
+    kinds = [node.op_type for node in small.graph.node]
+    assert (kinds.count("MatMul"), kinds.count("MatMulIntegerToFloat")) == (1, 1)
+    assert [node.input[1] for node in small.graph.node if node.op_type == "MatMul"] == ["second"]
+
+
+@pytest.mark.parametrize(("activations", "counts"), [(3, []), (4, [1]), (24, [1, 2, 4, 6]), (48, [1, 2, 4, 8, 12])])
+def test_more_and_more_products_are_kept_up_to_a_quarter(activations: int, counts: list[int]) -> None:
+    assert kept_counts(activations) == counts
+
+
+def test_the_attempts_begin_with_all_of_it_in_int8_and_each_says_what_it_does() -> None:
+    graph = two_products(shared=False)
+    found = list(attempts(graph, watched(graph, with_an_outlier())))
+    assert [attempt.how for attempt in found] == ["", " without outliers"]
+    for attempt in found:
+        assert "MatMulIntegerToFloat" in {node.op_type for node in attempt.make().graph.node}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -117,7 +118,7 @@ def test_int8_is_served_where_it_agrees_and_the_report_says_how_far(source: Path
     assert not list((tmp_path / "out").glob("*.safetensors"))
 
 
-def test_int8_that_turns_too_many_labels_is_not_served_and_not_hidden(source: Path, tmp_path: Path) -> None:
+def test_outliers_that_would_turn_labels_are_taken_out(source: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     # One channel of great values that nobody reads, as large models have them: all others then share a few steps.
@@ -127,9 +128,21 @@ def test_int8_that_turns_too_many_labels_is_not_served_and_not_hidden(source: Pa
         weights[f"distilbert.transformer.layer.{layer}.ffn.lin2.weight"][:, 0] = 0
     save_file(weights, source / "model.safetensors", metadata={"format": "pt"})
     report, said = compiled(source, tmp_path / "out", "text-classification")
+    assert report["precision"] == "int8"
+    assert report["reason"].startswith("int8 without outliers")
+    assert any(line.startswith("int8 does not agree: ") for line in said)
+
+
+def test_int8_that_is_too_far_off_is_not_served_and_not_hidden(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from compiler import agreement
+
+    monkeypatch.setattr(agreement, "INT8", dataclasses.replace(agreement.INT8, max_score_difference=1e-6))
+    report, said = compiled(source, tmp_path / "out", "text-classification")
     assert report["precision"] == "fp32"
     assert "int8 does not agree well enough" in report["reason"]
-    assert report["int8_agreement"]["same_label"] < 0.995
+    assert report["int8_agreement"]["max_score_difference"] > 1e-6
     assert report["agreement"]["same_label"] == 1.0
     assert any("int8 does not agree well enough" in line for line in said)
 
