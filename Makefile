@@ -76,11 +76,12 @@ test-browser: .venv/.dev  ## Look at the local cloud's status page with Chromium
 test-conformance: .venv-conformance/.ready  ## Run AWS's documented rules against the local cloud and moto, with AWS's own clients
 	@.venv-conformance/bin/pytest -rfE tests/conformance $(ARGS)
 
+# One thread for each of the two test processes: more only wait for each other.
 test-torch: .venv-torch/.ready  ## Compare the compiler and the compiled tasks with transformers itself (installs torch)
-	@.venv-torch/bin/pytest -n 2 -m torch tests/unit/compiler tests/unit/serving $(ARGS)
+	@OMP_NUM_THREADS=1 .venv-torch/bin/pytest -n 2 -m torch tests/unit/compiler tests/unit/serving $(ARGS)
 
 test-toolkit: .venv-toolkit/.ready  ## Run what the toolkit image runs: ten tasks, code/inference.py, streams (installs torch)
-	@.venv-toolkit/bin/pytest -n 2 -m toolkit tests/unit/serving_toolkit $(ARGS)
+	@OMP_NUM_THREADS=1 .venv-toolkit/bin/pytest -n 2 -m toolkit tests/unit/serving_toolkit $(ARGS)
 
 serve: .venv-serve/.ready $(if $(IMAGE)$(filter docker,$(ENGINE)),,.venv-$(RUNTIME)/.ready)  ## Serve a model alone and reload: make serve [MODEL=dir] [PORT=8080] [TASK=…] [RUNTIME=toolkit] [ENGINE=docker] [IMAGE=name:tag]
 	@PYTHONPATH=files/local_server .venv-serve/bin/python -m local_server --runtime $(RUNTIME) $(if $(MODEL),--model "$(MODEL)") \
