@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from codebuild_on_cloud import CONTEXTS, Run, Stage, lines_of
 
@@ -74,6 +77,29 @@ def test_a_failed_build_says_where_and_why_and_how_the_log_ends(stage: Stage) ->
     assert stage.build().result["digest"] == stage.image_digest()
 
 
+@contextmanager
+def opened_after(stage: Stage, gate: Path, operation: str) -> Iterator[None]:
+    """Let the build go on once this call, and one more that follows it, were answered from now on."""
+    begin = stage.cloud.get("/_local_cloud/calls?since=0")["next"]
+
+    def seen() -> bool:
+        names = [call["operation"] for call in stage.cloud.get(f"/_local_cloud/calls?since={begin}")["calls"]]
+        return operation in names and "BatchGetBuilds" in names[names.index(operation) :]
+
+    def open_gate() -> None:
+        deadline = time.monotonic() + 120
+        while not seen() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        gate.touch()
+
+    opener = threading.Thread(target=open_gate)
+    opener.start()
+    try:
+        yield
+    finally:
+        opener.join()
+
+
 def test_an_interrupted_run_says_how_to_go_on_and_the_next_one_adopts_the_build(stage: Stage) -> None:
     gate = stage.directory / "gate"
     stage.write("wait-for", str(gate))
@@ -81,10 +107,8 @@ def test_an_interrupted_run_says_how_to_go_on_and_the_next_one_adopts_the_build(
     assert "interrupted." in printed
     assert "the same command takes up the wait" in printed
     (build_id,) = stage.builds()
-    timer = threading.Timer(3.0, gate.touch)
-    timer.start()
-    run = stage.build()
-    timer.join()
+    with opened_after(stage, gate, "ListBuildsForProject"):
+        run = stage.build()
     assert f"build {build_id} of this context runs already; waiting for it" in run.output
     assert "StartBuild" not in run.writes
     assert stage.builds() == [build_id]
@@ -105,11 +129,9 @@ def test_two_deployers_at_once_share_one_build(stage: Stage) -> None:
     other = Stage.__new__(Stage)
     other.__dict__.update({**stage.__dict__, "directory": stage.directory / "second"})
     other.directory.mkdir()
-    timer = threading.Timer(4.0, gate.touch)
-    timer.start()
-    runs.append(other.build())
+    with opened_after(other, gate, "ListBuildsForProject"):
+        runs.append(other.build())
     first.join()
-    timer.join()
     assert len(stage.builds()) == 1
     assert {run.result["digest"] for run in runs} == {stage.image_digest()}
 
