@@ -36,15 +36,16 @@ def run(directory: Path, command: str) -> list[list[str]]:
     for name in ("docker", "aws"):
         program = directory / name
         program.write_text(
-            f'#!/bin/sh\nset -- {name} "$@"\nprintf \'%s\\0\' "$@" >> {directory}/calls\n'
-            f"printf '\\n' >> {directory}/calls\n[ {name} = docker ] || echo secret\n"
+            # A file for each call: those of a pipe run at the same time.
+            f'#!/bin/sh\nset -- {name} "$@"\nprintf \'%s\\0\' "$@" > {directory}/call.$$\n'
+            f"[ {name} = docker ] || echo secret\n"
             f'case "$*" in *password-stdin*) cat > {directory}/stdin;; esac\n'
         )
         program.chmod(0o755)
     variables = {**PLACES, **ARGS, **label_variables(LABELS), "PATH": f"{directory}{os.pathsep}{os.environ['PATH']}"}
     variables = {name: value for name, value in variables.items() if value}
     subprocess.run(["sh", "-c", command], env=variables, check=True)
-    return [call.split("\0")[:-1] for call in (directory / "calls").read_text().splitlines()]
+    return [call.read_text().split("\0")[:-1] for call in directory.glob("call.*")]
 
 
 def test_the_login_goes_through_standard_input_and_no_process_list(tmp_path: Path) -> None:
