@@ -14,7 +14,7 @@ FILES = (
     "lifecycle",
     "listing",
     "models",
-    "operations",
+    "../aws/json_service",
     "rules",
     "tags",
     "update_rules",

@@ -28,7 +28,9 @@ def attempts(graph: onnx.ModelProto, seen: Mapping[str, Seen]) -> Iterator[Attem
     """All products in int8; then without outliers; then with more and more of the most sensitive ones in float32."""
     yield Attempt("", lambda: quantise(graph, seen))
     smoothed, seen_smoothed = smooth(graph, seen)
-    yield Attempt(" without outliers", lambda: quantise(smoothed, seen_smoothed))
+    # Where all weights are shared, nothing could be taken out, and the same graph need not be made and checked again.
+    if seen_smoothed.keys() != seen.keys():
+        yield Attempt(" without outliers", lambda: quantise(smoothed, seen_smoothed))
     view = Graph(smoothed)
     names = sorted(activations(view), key=lambda name: -sensitivity(view, name, seen_smoothed[name]))
     for count in kept_counts(len(names)):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from compiler.errors import CompileError
 from compiler.examples import Example, examples
 from compiler.export import OPSET, export, task_model
 from compiler.optimise import optimise, tensor_bytes
+from compiler.quantise import Seen
 from compiler.source import Source, load
 from compiler.tasks import find
 
@@ -103,56 +104,54 @@ def compile_model(options: Options) -> dict[str, Any]:
             "Set image_runtime: toolkit to serve it with torch instead."
         )
     options.say(f"fp32 agrees: {report.summary(exact)}")
-    precision, reason, checked, bounds = "fp32", "fp32 was asked for.", exact, agreement.FLOAT32
-    rejected: dict[str, Any] = {}
     if options.precision == "auto":
         with _step(options.say, f"watch {len(texts.ranges)} texts go through"):
             seen = measure.watch(graph, wrapped.inputs, examples(source, texts.ranges), options.threads)
-        for attempt in attempts(graph, seen):
-            with _step(options.say, f"quantise{attempt.how}"):
-                small = attempt.make()
-            quantised = check.of(small)
-            problems = quantised.failures(agreement.INT8)
-            if not problems:
-                precision, checked, bounds, graph = "int8", quantised, agreement.INT8, small
-                reason = f"int8{attempt.how} agrees with the original: {report.summary(quantised)}."
-                break
-            # The last attempt is the one that keeps most, so it is the one to tell of.
-            rejected = report.agreement_entry(quantised, agreement.INT8)
-            reason = f"int8 does not agree well enough, even{attempt.how or ' as it is'}: {'; '.join(problems)}."
-            options.say(f"int8{attempt.how} does not agree: {'; '.join(problems)}")
-        if precision == "int8":
-            rejected = {}
-        options.say(reason.rstrip("."))
-    result = _result(options, source, precision, reason, checked, bounds, rejected)
-    _write(options.destination, source, graph, result, texts.check)
-    size = sum(path.stat().st_size for path in options.destination.rglob("*") if path.is_file())
-    options.say(f"wrote {options.destination}: {precision}, {size / 1e6:.1f} MB")
-    return result
-
-
-def _result(
-    options: Options,
-    source: Source,
-    precision: str,
-    reason: str,
-    checked: Agreement,
-    bounds: Bounds,
-    rejected: dict[str, Any],
-) -> dict[str, Any]:
-    report_: dict[str, Any] = {
+        graph, entries = _int8_if_it_agrees(options.say, graph, seen, check, exact)
+    else:
+        entries = _entries("fp32", "fp32 was asked for.", exact, agreement.FLOAT32)
+    result = {
         "format": report.FORMAT,
         "task": source.task.name,
         "architecture": type(source.model).__name__,
         "graph": GRAPH,
         "optimised": True,
-        "precision": precision,
-        "reason": reason,
-        "agreement": report.agreement_entry(checked, bounds),
+        **entries,
+        "source": options.origin,
+        "versions": report.versions(),
+        "opset": OPSET,
     }
-    if rejected:
-        report_["int8_agreement"] = rejected
-    return report_ | {"source": options.origin, "versions": report.versions(), "opset": OPSET}
+    _write(options.destination, source, graph, result, texts.check)
+    size = sum(path.stat().st_size for path in options.destination.rglob("*") if path.is_file())
+    options.say(f"wrote {options.destination}: {result['precision']}, {size / 1e6:.1f} MB")
+    return result
+
+
+def _int8_if_it_agrees(
+    say: Say, graph: onnx.ModelProto, seen: Mapping[str, Seen], check: _Check, exact: Agreement
+) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """The first attempt at int8 that agrees, else the graph as it is; and what the report says of it."""
+    tried: dict[str, Any] = {}
+    reason = ""
+    for attempt in attempts(graph, seen):
+        with _step(say, f"quantise{attempt.how}"):
+            small = attempt.make()
+        quantised = check.of(small)
+        problems = quantised.failures(agreement.INT8)
+        if not problems:
+            reason = f"int8{attempt.how} agrees with the original: {report.summary(quantised)}."
+            say(reason.rstrip("."))
+            return small, _entries("int8", reason, quantised, agreement.INT8)
+        # The last attempt is the one that keeps most, so it is the one to tell of.
+        tried = report.agreement_entry(quantised, agreement.INT8)
+        reason = f"int8 does not agree well enough, even{attempt.how or ' as it is'}: {'; '.join(problems)}."
+        say(f"int8{attempt.how} does not agree: {'; '.join(problems)}")
+    say(reason.rstrip("."))
+    return graph, _entries("fp32", reason, exact, agreement.FLOAT32) | {"int8_agreement": tried}
+
+
+def _entries(precision: str, reason: str, checked: Agreement, bounds: Bounds) -> dict[str, Any]:
+    return {"precision": precision, "reason": reason, "agreement": report.agreement_entry(checked, bounds)}
 
 
 def _write(

@@ -39,7 +39,6 @@ class Reloader:
         self._front = front
         self._say = say
         self._live: Process | None = None
-        self._starting: Process | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, changes: AsyncIterable[Iterable[Path]], ready: Callable[[], None]) -> None:
@@ -74,7 +73,6 @@ class Reloader:
         except OSError as error:
             self._failed(f"{command[0]} cannot be run: {error.strerror}.")
             return
-        self._starting = started
         self._in_background(self._follow(started))
         try:
             while not await _healthy(port):
@@ -85,14 +83,13 @@ class Reloader:
         except asyncio.CancelledError:
             await self._stop(started)
             raise
-        old, self._live, self._starting = self._live, started, None
+        old, self._live = self._live, started
         self._front.target = port
         ready()
         # Not waited for: another change may come while the old one finishes its last answers.
         self._in_background(self._stop(old))
 
     def _failed(self, sentence: str) -> None:
-        self._starting = None
         if self._live is not None and self._live.returncode is None:
             self._say(f"{sentence} The old one goes on serving. Save again to try again.")
         else:

@@ -15,8 +15,7 @@ with suppress(ImportError):
     from botocore.exceptions import BotoCoreError, ClientError
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _fresh_role, _steps
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._codebuild.model import (
     Found,
     FoundBuild,
@@ -34,24 +33,8 @@ LATEST = 20
 #: As many as BatchGetBuilds and BatchDeleteBuilds take.
 ALL = 100
 _LOG_LINES = 30
-_ROLE_NOT_READY = "RoleNotReady"
-
-
-class _Retry(AWSRetry):
-    """Tries again while a fresh role is not yet known to CodeBuild, which has no error code of its own."""
-
-    @staticmethod
-    def status_code_from_exception(error: Any) -> Any:
-        details = getattr(error, "response", {}).get("Error", {})
-        # terraform-provider-aws, aws_codebuild_project: "CodeBuild is not authorized to perform".
-        if details.get("Code") == "InvalidInputException" and "ot authorized to perform" in details.get("Message", ""):
-            return _ROLE_NOT_READY
-        return AWSRetry.status_code_from_exception(error)
-
-    @staticmethod
-    def found(response_code: Any, catch_extra_error_codes: Any = None) -> bool:
-        # What AWS throttles, the client itself has tried again.
-        return bool(response_code == _ROLE_NOT_READY)
+# How CodeBuild refuses a role that it does not know yet (terraform-provider-aws, aws_codebuild_project).
+_ROLE_NOT_READY = ("InvalidInputException", "ot authorized to perform")
 
 
 class CodeBuildClient:
@@ -61,7 +44,7 @@ class CodeBuildClient:
     """
 
     def __init__(self, module: AnsibleAWSModule, pack_directory: Path, progress: Progress) -> None:
-        self._codebuild = _aws.client(module, "codebuild", _Retry.jittered_backoff(retries=10, delay=2, max_delay=15))
+        self._codebuild = _aws.client(module, "codebuild", _fresh_role.retrying(*_ROLE_NOT_READY))
         self._s3 = _aws.client(module, "s3")
         self._ecr = _aws.client(module, "ecr")
         self._logs = _aws.client(module, "logs")

@@ -6,16 +6,10 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
-Advance = Callable[[int], None]
-
-# Zip cannot tell an earlier time than this.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_UNIX = 3
-_CHUNK = 1024 * 1024
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _reproducible_zip
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._reproducible_zip import Advance
 
 
 class InvalidContext(ValueError):
@@ -40,29 +34,16 @@ def context_bytes(root: Path) -> int:
 def pack(root: Path, destination: Path, advance: Advance = lambda count: None) -> None:
     """Write the zip, completely or not at all.
 
-    Nothing is compressed: weights hardly shrink, and another release of zlib would compress to other bytes. Files are
-    copied in chunks, so a large model takes no memory. ``advance`` is told of every chunk's bytes.
+    ``advance`` is told of every chunk's bytes. Weights would hardly shrink if they were compressed.
     """
     files = context_files(root)
     destination.parent.mkdir(parents=True, exist_ok=True)
     unfinished = destination.with_name(f"{destination.name}.{os.getpid()}")
     try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+        with _reproducible_zip.new(unfinished) as archive:
             for path in files:
-                _add(archive, root / path, path.as_posix(), advance)
+                runs = (root / path).stat().st_mode & 0o100
+                _reproducible_zip.add(archive, root / path, path.as_posix(), 0o100755 if runs else 0o100644, advance)
         unfinished.replace(destination)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _add(archive: zipfile.ZipFile, source: Path, name: str, advance: Advance) -> None:
-    status = source.stat()
-    entry = zipfile.ZipInfo(name, _EPOCH)
-    entry.create_system = _UNIX
-    entry.external_attr = (0o100755 if status.st_mode & 0o100 else 0o100644) << 16
-    # Known before it is written, so that ZIP64 is used where it is needed and nowhere else.
-    entry.file_size = status.st_size
-    with source.open("rb") as content, archive.open(entry, "w") as target:
-        while chunk := content.read(_CHUNK):
-            target.write(chunk)
-            advance(len(chunk))

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._codebuild.model import FoundBuild
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._patience import Patience
 
 #: While nothing changes, a line this often is enough to see that the build is alive, in seconds.
 LINE_EVERY = 15.0
@@ -18,16 +17,6 @@ _LOG_CHARACTERS = 100
 
 class BuildLost(Exception):
     """The build cannot be waited for any longer; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait in all and how often to look, in seconds."""
-
-    timeout: float
-    interval: float
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 def until_complete(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,44 +15,17 @@ with suppress(ImportError):
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _steps
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _aws, _fresh_role, _steps
 from ansible_collections.modelhost.sagemaker.plugins.module_utils._lambda_function.model import (
     Configuration,
     FoundAlias,
     FoundFunction,
 )
 
-_ROLE_NOT_READY = "RoleNotReady"
 
-
-class _Retry(AWSRetry):
-    """Tries again while a fresh role is not yet known to Lambda, which has no error code of its own."""
-
-    @staticmethod
-    def status_code_from_exception(error: Any) -> Any:
-        details = getattr(error, "response", {}).get("Error", {})
-        if details.get("Code") == "InvalidParameterValueException" and "cannot be assumed" in details.get(
-            "Message", ""
-        ):
-            return _ROLE_NOT_READY
-        return AWSRetry.status_code_from_exception(error)
-
-    @staticmethod
-    def found(response_code: Any, catch_extra_error_codes: Any = None) -> bool:
-        # What AWS throttles, the client itself has tried again.
-        return bool(response_code == _ROLE_NOT_READY)
-
-
-def retrying(delay: float = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the decorator that calls again what AWS refuses because a role is too new.
-
-    A role is known to Lambda within ten seconds or so; with the default ``delay`` in seconds it is given about ninety.
-    """
-    decorator: Callable[[Callable[..., Any]], Callable[..., Any]] = _Retry.jittered_backoff(
-        retries=10, delay=delay, max_delay=15
-    )
-    return decorator
+def retrying(delay: float = 2) -> _aws.Decorator:
+    """Return the decorator that calls again what Lambda refuses because a role is too new; ``delay`` in seconds."""
+    return _fresh_role.retrying("InvalidParameterValueException", "cannot be assumed", delay)
 
 
 class LambdaFunctionClient:

@@ -8,13 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import zipfile
 from pathlib import Path
 
-# Zip cannot tell an earlier time than this.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_UNIX = 3
-_MODE = 0o100644 << 16
+from ansible_collections.modelhost.sagemaker.plugins.module_utils import _reproducible_zip
+
+_MODE = 0o100644
 
 # Lambda's quota for a zip that comes with the request.
 MAX_BYTES = 50 * 1024 * 1024
@@ -27,9 +25,8 @@ class InvalidPackage(ValueError):
 def build_package(source: Path) -> bytes:
     """Return the zip of all files under ``source``, less byte code and hidden files.
 
-    Entries are sorted, times and modes fixed, and nothing is compressed: another release of zlib compresses to other
-    bytes, and the same source would then be published again from another machine. Raise `InvalidPackage` where there
-    is no directory, no file in it, or too much.
+    The same source gives the same bytes on every machine; else it would be published again from another one. Raise
+    `InvalidPackage` where there is no directory, no file in it, or too much.
     """
     if not source.is_dir():
         raise InvalidPackage(f"{source} is not a directory; it has to hold the source of the function.")
@@ -37,12 +34,9 @@ def build_package(source: Path) -> bytes:
     if not files:
         raise InvalidPackage(f"{source} holds no files; it has to hold the source of the function.")
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with _reproducible_zip.new(buffer) as archive:
         for name, path in files:
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.create_system = _UNIX
-            entry.external_attr = _MODE
-            archive.writestr(entry, path.read_bytes())
+            _reproducible_zip.add(archive, path, name, _MODE)
     package = buffer.getvalue()
     if len(package) > MAX_BYTES:
         raise InvalidPackage(f"{source} packs to {len(package)} bytes; Lambda takes at most {MAX_BYTES} in a request.")

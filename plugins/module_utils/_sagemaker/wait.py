@@ -10,10 +10,11 @@ the action plugin by running the module; how an endpoint is looked at and how pr
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from ansible_collections.modelhost.sagemaker.plugins.module_utils._patience import Patience
 
 from .state import TRANSITIONAL
 from .steps import plan_text
@@ -44,16 +45,6 @@ class Driver(Protocol):
 
     def report(self, status: str, waited: float) -> None:
         """Tell of progress after each look; C(waited) in seconds."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait in all and how often to look, in seconds."""
-
-    timeout: float
-    interval: float
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 def converge(driver: Driver, patience: Patience) -> dict[str, Any]:

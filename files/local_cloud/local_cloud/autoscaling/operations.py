@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..aws.caller import Caller
-from ..aws.errors import AwsError
-from ..aws.json_protocol import Response, failure, parse_body, success
-from ..aws.service_model import load_api
-from ..aws.validation import validate
+from ..aws.json_service import JsonService, Operation
 from ..cloudwatch.client import CloudWatch
 from ..cloudwatch.evaluator import AlarmEvaluator
 from ..ministack_backend import Ministack
 from ..sagemaker.endpoint_manager import EndpointManager
-from ..sagemaker.operations import unknown_operation
 from ..settings import Settings
 from ..store import Store
 from .activities import ScalingActivities
@@ -31,10 +26,8 @@ from .variants import Variants
 
 __all__ = ["POLICIES", "TARGETS", "ApplicationAutoScaling"]
 
-Operation = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
 
-
-class ApplicationAutoScaling:
+class ApplicationAutoScaling(JsonService):
     """Answers calls, and scales between them. `start` begins the scaling, `stop` ends it."""
 
     def __init__(self, store: Store, manager: EndpointManager, ministack: Ministack, settings: Settings) -> None:
@@ -50,7 +43,7 @@ class ApplicationAutoScaling:
         self._targets = ScalableTargets(
             records, variants, ServiceLinkedRole(ministack), self._controller.enforce, self._forget
         )
-        self._operations: dict[str, Operation] = {
+        operations: dict[str, Operation] = {
             "RegisterScalableTarget": self._targets.register,
             "DescribeScalableTargets": self._targets.describe,
             "DeregisterScalableTarget": self._targets.deregister,
@@ -65,20 +58,7 @@ class ApplicationAutoScaling:
             "DeleteScheduledAction": scheduled.delete,
             "DescribeScalingActivities": self._describe_activities,
         }
-        self._api = load_api("application-autoscaling", frozenset(self._operations))
-
-    async def handle(self, caller: Caller, operation: str, body: bytes) -> Response:
-        """Answer a call of the JSON protocol."""
-        try:
-            run = self._operations.get(operation)
-            if run is None:
-                raise unknown_operation("Application Auto Scaling", operation, operation in self._api.all_operations)
-            model = self._api.operation(operation)
-            parameters = parse_body(body)
-            validate(model.input_shape, parameters)
-            return success(model.output_shape, await run(caller, parameters))
-        except AwsError as error:
-            return failure(error)
+        super().__init__("Application Auto Scaling", "application-autoscaling", operations)
 
     def start(self) -> None:
         """Go on with what was there when the cloud was last stopped or killed."""

@@ -3,33 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from ..aws.caller import Caller
-from ..aws.errors import AwsError
-from ..aws.json_protocol import Response, failure, parse_body, success
-from ..aws.service_model import load_api
-from ..aws.validation import validate
+from ..aws.json_service import JsonService, Operation
 from ..containers.sweep import sweep_builds
 from ..ministack_backend import Ministack
-from ..sagemaker.operations import unknown_operation
 from ..settings import Settings
 from ..store import Store
 from .builds import Builds
 from .projects import Projects
 
-Operation = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
 
-
-class CodeBuild:
+class CodeBuild(JsonService):
     """Answers calls, and runs builds between them. `open` clears up after a kill, `close` ends the builds."""
 
     def __init__(self, store: Store, ministack: Ministack, settings: Settings) -> None:
         self._settings = settings
         projects = Projects(store, ministack)
         self._builds = builds = Builds(store, ministack, settings, projects)
-        self._operations: dict[str, Operation] = {
+        operations: dict[str, Operation] = {
             "CreateProject": projects.create,
             "UpdateProject": projects.update,
             "BatchGetProjects": projects.get,
@@ -41,20 +31,7 @@ class CodeBuild:
             "StopBuild": builds.stop,
             "BatchDeleteBuilds": builds.delete,
         }
-        self._api = load_api("codebuild", frozenset(self._operations))
-
-    async def handle(self, caller: Caller, operation: str, body: bytes) -> Response:
-        """Answer a call of the JSON protocol."""
-        try:
-            run = self._operations.get(operation)
-            if run is None:
-                raise unknown_operation("CodeBuild", operation, operation in self._api.all_operations)
-            model = self._api.operation(operation)
-            parameters = parse_body(body)
-            validate(model.input_shape, parameters)
-            return success(model.output_shape, await run(caller, parameters))
-        except AwsError as error:
-            return failure(error)
+        super().__init__("CodeBuild", "codebuild", operations)
 
     def open(self) -> None:
         """Clear up what a killed cloud left."""
