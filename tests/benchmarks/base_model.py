@@ -33,7 +33,7 @@ VOCABULARY_SIZE = 30_522
 PIECES = 7_800
 SEED = 30_522
 # How far a word's embedding leans, in standard deviations of the drawn embeddings, for log odds of one.
-LEAN = 2.0
+LEAN = 3.0
 # How much more attention carries than drawn weights do: as in trained models, the first token then hears the others.
 CARRY = 2.0
 LABELS = ("NEGATIVE", "POSITIVE")

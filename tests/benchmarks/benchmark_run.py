@@ -153,10 +153,10 @@ class Run:
         """The compiled graphs beside themselves without a server."""
         rounds, seconds = (2, 3) if self.arguments.quick else (5, 6)
         for kind in self.kinds:
-            if kind.name not in (INT8, FP32):
+            if kind.name.partition(":")[0] not in (INT8, FP32):
                 continue
             for payload in ("mixed", "short"):
-                if self.arguments.quick and (payload == "short" or kind.name == FP32):
+                if self.arguments.quick and (payload == "short" or kind.name.startswith(FP32)):
                     continue
                 figures = run_saturation(
                     kind,

@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def serve(settings: Settings) -> int:
     """Listen, load the model, and serve until a signal says to stop. Returns the exit status."""
     signals = _StopSignals()
-    _limit_arenas(max(2, settings.threads))
+    _set_up_malloc(max(2, settings.threads))
     try:
         listener = socket.create_server(
             (settings.host, settings.port),
@@ -138,15 +138,26 @@ class _StopSignals:
         self.stop()
 
 
-def _limit_arenas(count: int) -> None:
-    """Have glibc keep its free memory in few pools, not in eight for each processor.
+# glibc's numbers of what can be set; see mallopt(3).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_KEPT_BYTES = 32 * 1024 * 1024
+
+
+def _set_up_malloc(pools: int) -> None:
+    """Have glibc keep its free memory in few pools, not in eight for each processor, and some of it in each of them.
 
     What one thread gave back to its pool another does not find: 45 of 330 MB with DistilBERT int8 on two processors.
+    And a batch needs the megabytes that the one before gave back. Fetched from the kernel each time, page by page, they
+    cost an eighth of the throughput (texts of mixed lengths, int8). With 32 MB kept it is the throughput of
+    onnxruntime's own arena, for 30 MB more resident memory.
     """
     # Another C library has no such pools.
     with contextlib.suppress(OSError, AttributeError):
-        # M_ARENA_MAX; see mallopt(3).
-        ctypes.CDLL(None).mallopt(-8, count)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, pools)
+        # The largest value that glibc takes here is this one, too.
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _make_handler() -> Handler:

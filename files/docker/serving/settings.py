@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from serving.errors import SettingsError
+from serving.machine import usable_cpus
 
 # Who wants pickled weights loaded has to say that they know what it means.
 PICKLE_SENTENCE = "pickled-weights-can-run-code"
@@ -174,18 +174,3 @@ def installed_runtime() -> str:
 def _model_dir(chosen: str, base_dir: str) -> Path:
     # An image that holds its model keeps it outside /opt/ml, over which SageMaker may mount.
     return Path(chosen) if chosen else Path(base_dir) / "model"
-
-
-def usable_cpus() -> int:
-    """How many processors this process may use: its affinity, and the container's quota where there is one.
-
-    Inference libraries count the machine's processors; inside a quota that means threads that wait for each other.
-    """
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    try:
-        # cgroup v2: "<quota> <period>" in microseconds, or "max <period>".
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        cpus = min(cpus, math.ceil(int(quota) / int(period)))
-    except (OSError, ValueError):
-        pass
-    return max(1, cpus)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from serving.errors import SettingsError
-from serving.settings import PICKLE_SENTENCE, Settings, usable_cpus
+from serving.machine import usable_cpus
+from serving.settings import PICKLE_SENTENCE, Settings
 
 
 def test_an_empty_environment_gives_what_sagemaker_expects() -> None:
@@ -143,6 +144,5 @@ def test_a_slip_in_a_settings_name_is_told_with_the_name_that_was_meant() -> Non
     )
 
 
-def test_inference_uses_at_least_one_processor() -> None:
-    assert usable_cpus() >= 1
-    assert Settings.from_environment({}).threads == usable_cpus()
+def test_inference_uses_the_processors_that_are_there() -> None:
+    assert Settings.from_environment({}).threads == usable_cpus() >= 1
